@@ -1,0 +1,115 @@
+"""The one tree of errors. What happened, then what to do. No imports from other rooms.
+
+TideboardError
+├── ConfigError          a setting is unknown or makes no sense; the process does not start
+├── StartError           the process can't start: port, data folder, lock
+├── ProtocolError        bytes from the other side aren't the protocol
+│   └── EventError       one event is not acceptable: code + reason
+├── CommandError         the other side refused one command: code + message (connection lives on)
+├── Disconnect           the connection has to end, with a code of the protocol
+├── StorageError         the log can't be written or read now; nothing was stored
+│   └── StorageFull      … because the disk is full
+├── ConflictError        the document changed since the caller read it
+├── NotConnected         a command needs a live connection
+├── TicketError          a ticket for a live view is forged, expired or for something unknown
+└── NotRunning           no Tideboard runs in this process
+"""
+
+from __future__ import annotations
+
+
+class TideboardError(Exception):
+    """Base of everything Tideboard raises on purpose."""
+
+
+class ConfigError(TideboardError):
+    """A setting is unknown or has a bad value. The text is one sentence naming it."""
+
+
+class StartError(TideboardError):
+    """The process can't start. The text is one sentence saying why and what to do."""
+
+
+class ProtocolError(TideboardError):
+    """Bytes that aren't the protocol."""
+
+
+class EventError(ProtocolError):
+    """One event can't be accepted.
+
+    `code` is stable and for machines (docs/protocol.md lists all), `reason` is for people.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason}"
+
+
+class CommandError(TideboardError):
+    """One command was refused with an error code of the Centrifuge protocol (100–113)."""
+
+    def __init__(self, code: int, message: str, *, is_temporary: bool = False) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.is_temporary = is_temporary
+
+    def __str__(self) -> str:
+        return f"{self.message} (code {self.code})"
+
+
+class Disconnect(TideboardError):
+    """The connection has to end.
+
+    3000–3499 and 4000–4499 mean come back, everything else from 3500 on means don't
+    (Centrifugo docs, "Client protocol codes").
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.reason} (code {self.code})"
+
+
+class StorageError(TideboardError):
+    """The log can't be written or read now; nothing of this write was stored."""
+
+
+class StorageFull(StorageError):
+    """The disk is full; nothing of this write was stored."""
+
+
+class ConflictError(TideboardError):
+    """The document changed since the caller read it: `expected` and `actual` are offsets."""
+
+    def __init__(self, *, expected: int, actual: int | None) -> None:
+        super().__init__(expected, actual)
+        self.expected = expected
+        self.actual = actual
+
+    def __str__(self) -> str:
+        if self.actual is None:
+            return "The document no longer exists. Reload to see what is there now."
+        return (
+            f"The document changed meanwhile (you saw version {self.expected}, it is at {self.actual}). "
+            "Look at the newer version, then save again."
+        )
+
+
+class NotConnected(TideboardError):
+    """A command needs a live connection and there is none."""
+
+
+class TicketError(TideboardError):
+    """A ticket is forged, expired, or names a view this process doesn't know."""
+
+
+class NotRunning(TideboardError):
+    """No Tideboard runs in this process: start it with `streamlit run app.py`."""
