@@ -14,17 +14,22 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 EVENTS_STORED = Counter("tideboard_events_stored", "Events made durable", registry=REGISTRY)
 EVENTS_REFUSED = Counter("tideboard_events_refused", "Events refused, by code", ["code"], registry=REGISTRY)
 EVENTS_DUPLICATE = Counter("tideboard_events_duplicate", "Events posted again", registry=REGISTRY)
-COMMIT_SECONDS = Histogram(
-    "tideboard_commit_seconds", "Time of one group commit", buckets=_SECONDS, registry=REGISTRY
-)
+COMMIT_SECONDS = Histogram("tideboard_commit_seconds", "Time of one group commit", buckets=_SECONDS, registry=REGISTRY)
 COMMIT_EVENTS = Histogram(
-    "tideboard_commit_events", "Events in one group commit", buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000), registry=REGISTRY
+    "tideboard_commit_events",
+    "Events in one group commit",
+    buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000),
+    registry=REGISTRY,
 )
 CONNECTIONS = Gauge("tideboard_connections", "Open sockets, by hub", ["hub"], registry=REGISTRY)
 DELIVERIES = Counter("tideboard_deliveries", "Publications queued to sockets, by hub", ["hub"], registry=REGISTRY)
-COALESCED = Counter("tideboard_coalesced", "Publications replaced by a newer one in a queue", ["hub"], registry=REGISTRY)
+COALESCED = Counter(
+    "tideboard_coalesced", "Publications replaced by a newer one in a queue", ["hub"], registry=REGISTRY
+)
 SLOW_CLOSED = Counter("tideboard_slow_closed", "Connections closed as slow", ["hub"], registry=REGISTRY)
-CLIENT_DIALS = Counter("tideboard_client_dials", "Dials of the client thread, by outcome", ["outcome"], registry=REGISTRY)
+CLIENT_DIALS = Counter(
+    "tideboard_client_dials", "Dials of the client thread, by outcome", ["outcome"], registry=REGISTRY
+)
 CLIENT_STALE = Counter(
     "tideboard_client_stale_results", "Results of an older dial that were dropped", registry=REGISTRY
 )

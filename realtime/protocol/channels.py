@@ -15,7 +15,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
 
 
 def is_collection_name(name: str) -> bool:
-    """Tell whether `name` may name a collection: 1–64 of letters, digits, `_`, `-`, `.`, not starting with `-` or `.`."""
+    """Tell whether `name` may name a collection: 1–64 letters, digits, `_`, `-`, `.`; no `-` or `.` in front."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -27,7 +27,8 @@ def collection_channel(name: str) -> str:
     if not is_collection_name(name):
         raise EventError(
             "bad_collection",
-            f"{name[:80]!r} can't name a collection: use 1 to 64 letters, digits, '_', '-' or '.', starting with a letter, digit or '_'.",
+            f"{name[:80]!r} can't name a collection: use 1 to 64 letters, digits, '_', '-' or '.', "
+            "starting with a letter, digit or '_'.",
         )
     return _COLLECTION + name
 

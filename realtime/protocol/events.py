@@ -51,7 +51,7 @@ class _Event(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_def
     TYPE: ClassVar[str]
 
 
-class CollectionCreated(_Event):
+class CollectionCreated(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A document appeared. `document` is a JSON object with a string `id`."""
 
     TYPE: ClassVar[str] = "collection:created"
@@ -59,7 +59,7 @@ class CollectionCreated(_Event):
     document: JsonObject
 
 
-class CollectionUpdated(_Event):
+class CollectionUpdated(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A document changed; `document` is all of it, not a part."""
 
     TYPE: ClassVar[str] = "collection:updated"
@@ -68,7 +68,7 @@ class CollectionUpdated(_Event):
     document: JsonObject
 
 
-class CollectionDeleted(_Event):
+class CollectionDeleted(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A document is gone."""
 
     TYPE: ClassVar[str] = "collection:deleted"
@@ -76,7 +76,7 @@ class CollectionDeleted(_Event):
     id: str
 
 
-class UserLogin(_Event):
+class UserLogin(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A person arrived."""
 
     TYPE: ClassVar[str] = "user:login"
@@ -84,7 +84,7 @@ class UserLogin(_Event):
     timestamp: str
 
 
-class UserLogout(_Event):
+class UserLogout(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A person left."""
 
     TYPE: ClassVar[str] = "user:logout"
@@ -92,7 +92,7 @@ class UserLogout(_Event):
     timestamp: str
 
 
-class UserActivity(_Event):
+class UserActivity(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """A person did something."""
 
     TYPE: ClassVar[str] = "user:activity"
@@ -102,7 +102,7 @@ class UserActivity(_Event):
     metadata: JsonObject | None = None
 
 
-class SystemMaintenance(_Event):
+class SystemMaintenance(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """Maintenance is planned. Critical."""
 
     TYPE: ClassVar[str] = "system:maintenance"
@@ -110,7 +110,7 @@ class SystemMaintenance(_Event):
     scheduled_time: str
 
 
-class SystemFault(_Event):
+class SystemFault(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """Something in the watched system failed. Critical when severity is high."""
 
     TYPE: ClassVar[str] = "system:error"
@@ -118,14 +118,14 @@ class SystemFault(_Event):
     severity: Severity
 
 
-class ConnectionEstablished(_Event):
+class ConnectionEstablished(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The client reached the gateway for the first time. Raised by the client itself."""
 
     TYPE: ClassVar[str] = "connection:established"
     timestamp: str
 
 
-class ConnectionLost(_Event):
+class ConnectionLost(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The client lost the gateway. Raised by the client itself."""
 
     TYPE: ClassVar[str] = "connection:lost"
@@ -133,7 +133,7 @@ class ConnectionLost(_Event):
     reason: str
 
 
-class ConnectionRestored(_Event):
+class ConnectionRestored(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """The client is back and in sync; `downtime` is in seconds. Raised by the client itself."""
 
     TYPE: ClassVar[str] = "connection:restored"
@@ -284,7 +284,9 @@ def check_time(value: str, *, name: str) -> None:
     if moment.tzinfo is None:
         raise EventError("bad_time", f"'{name}' needs an offset, such as Z or +01:00.")
     if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
-        raise EventError("bad_time", f"'{name}' is in the year {moment.year}; {EARLIEST_YEAR} to {LATEST_YEAR} is accepted.")
+        raise EventError(
+            "bad_time", f"'{name}' is in the year {moment.year}; {EARLIEST_YEAR} to {LATEST_YEAR} is accepted."
+        )
 
 
 def depth_exceeds(value: Any, limit: int) -> bool:

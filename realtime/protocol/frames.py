@@ -24,7 +24,7 @@ class _Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     pass
 
 
-class ErrorFrame(_Frame):
+class ErrorFrame(_Frame, frozen=True, omit_defaults=True):
     """Why a command was refused."""
 
     code: int
@@ -32,7 +32,7 @@ class ErrorFrame(_Frame):
     temporary: bool = False
 
 
-class ClientInfo(_Frame):
+class ClientInfo(_Frame, frozen=True, omit_defaults=True):
     """Who holds a connection."""
 
     user: str = ""
@@ -41,7 +41,7 @@ class ClientInfo(_Frame):
     chan_info: Raw = NO_DATA
 
 
-class Publication(_Frame):
+class Publication(_Frame, frozen=True, omit_defaults=True):
     """One event of a channel. `data` is raw JSON, `time` is Unix milliseconds."""
 
     data: Raw = NO_DATA
@@ -51,7 +51,7 @@ class Publication(_Frame):
     time: int = 0
 
 
-class SubscribeRequest(_Frame):
+class SubscribeRequest(_Frame, frozen=True, omit_defaults=True):
     """Ask for a channel, perhaps from a position on."""
 
     channel: str = ""
@@ -66,7 +66,7 @@ class SubscribeRequest(_Frame):
     flag: int = 0
 
 
-class ConnectRequest(_Frame):
+class ConnectRequest(_Frame, frozen=True, omit_defaults=True):
     """Open the session."""
 
     token: str = ""
@@ -77,20 +77,20 @@ class ConnectRequest(_Frame):
     headers: dict[str, str] = {}
 
 
-class ChannelRequest(_Frame):
+class ChannelRequest(_Frame, frozen=True, omit_defaults=True):
     """Name a channel (unsubscribe, presence, presence_stats)."""
 
     channel: str = ""
 
 
-class PublishRequest(_Frame):
+class PublishRequest(_Frame, frozen=True, omit_defaults=True):
     """Publish one event."""
 
     channel: str = ""
     data: Raw = NO_DATA
 
 
-class HistoryRequest(_Frame):
+class HistoryRequest(_Frame, frozen=True, omit_defaults=True):
     """Read a channel's stream. limit 0: the position only; -1: all there is."""
 
     channel: str = ""
@@ -99,31 +99,31 @@ class HistoryRequest(_Frame):
     reverse: bool = False
 
 
-class SendRequest(_Frame):
+class SendRequest(_Frame, frozen=True, omit_defaults=True):
     """A message nobody answers."""
 
     data: Raw = NO_DATA
 
 
-class RpcRequest(_Frame):
+class RpcRequest(_Frame, frozen=True, omit_defaults=True):
     """Call a method of the server."""
 
     data: Raw = NO_DATA
     method: str = ""
 
 
-class TokenRequest(_Frame):
+class TokenRequest(_Frame, frozen=True, omit_defaults=True):
     """Renew a token (refresh, sub_refresh)."""
 
     token: str = ""
     channel: str = ""
 
 
-class Empty(_Frame):
+class Empty(_Frame, frozen=True, omit_defaults=True):
     """Nothing but its presence."""
 
 
-class Command(_Frame):
+class Command(_Frame, frozen=True, omit_defaults=True):
     """One command. Exactly one request is set; none at all is a pong."""
 
     id: int = 0
@@ -141,7 +141,7 @@ class Command(_Frame):
     sub_refresh: TokenRequest | None = None
 
 
-class SubscribeResult(_Frame):
+class SubscribeResult(_Frame, frozen=True, omit_defaults=True):
     """Where a subscription starts. `publications` follow the position asked for, oldest first."""
 
     expires: bool = False
@@ -156,7 +156,7 @@ class SubscribeResult(_Frame):
     was_recovering: bool = False
 
 
-class ConnectResult(_Frame):
+class ConnectResult(_Frame, frozen=True, omit_defaults=True):
     """The session is open. `ping` is in seconds; `pong`: the server wants one back."""
 
     client: str = ""
@@ -172,20 +172,20 @@ class ConnectResult(_Frame):
     time: int = 0
 
 
-class PresenceResult(_Frame):
+class PresenceResult(_Frame, frozen=True, omit_defaults=True):
     """Who is subscribed, by client id."""
 
     presence: dict[str, ClientInfo] = {}
 
 
-class PresenceStatsResult(_Frame):
+class PresenceStatsResult(_Frame, frozen=True, omit_defaults=True):
     """How many are subscribed."""
 
     num_clients: int = 0
     num_users: int = 0
 
 
-class HistoryResult(_Frame):
+class HistoryResult(_Frame, frozen=True, omit_defaults=True):
     """A part of a stream and the position of its top."""
 
     publications: list[Publication] = []
@@ -193,13 +193,13 @@ class HistoryResult(_Frame):
     offset: int = 0
 
 
-class RpcResult(_Frame):
+class RpcResult(_Frame, frozen=True, omit_defaults=True):
     """What a method returned."""
 
     data: Raw = NO_DATA
 
 
-class RefreshResult(_Frame):
+class RefreshResult(_Frame, frozen=True, omit_defaults=True):
     """A token was renewed; `ttl` in seconds."""
 
     client: str = ""
@@ -208,20 +208,20 @@ class RefreshResult(_Frame):
     ttl: int = 0
 
 
-class Presence(_Frame):
+class Presence(_Frame, frozen=True, omit_defaults=True):
     """Someone joined or left."""
 
     info: ClientInfo | None = None
 
 
-class UnsubscribePush(_Frame):
+class UnsubscribePush(_Frame, frozen=True, omit_defaults=True):
     """The server ended a subscription."""
 
     code: int = 0
     reason: str = ""
 
 
-class SubscribePush(_Frame):
+class SubscribePush(_Frame, frozen=True, omit_defaults=True):
     """The server began a subscription."""
 
     recoverable: bool = False
@@ -231,13 +231,13 @@ class SubscribePush(_Frame):
     data: Raw = NO_DATA
 
 
-class MessagePush(_Frame):
+class MessagePush(_Frame, frozen=True, omit_defaults=True):
     """A message to this connection alone."""
 
     data: Raw = NO_DATA
 
 
-class DisconnectPush(_Frame):
+class DisconnectPush(_Frame, frozen=True, omit_defaults=True):
     """The connection is about to close."""
 
     code: int = 0
@@ -245,14 +245,14 @@ class DisconnectPush(_Frame):
     reconnect: bool = False
 
 
-class RefreshPush(_Frame):
+class RefreshPush(_Frame, frozen=True, omit_defaults=True):
     """The server renewed the connection's expiry."""
 
     expires: bool = False
     ttl: int = 0
 
 
-class Push(_Frame):
+class Push(_Frame, frozen=True, omit_defaults=True):
     """What the server says unasked."""
 
     channel: str = ""
@@ -266,7 +266,7 @@ class Push(_Frame):
     refresh: RefreshPush | None = None
 
 
-class Reply(_Frame):
+class Reply(_Frame, frozen=True, omit_defaults=True):
     """An answer (id > 0), a push (id 0), or a ping (nothing set)."""
 
     id: int = 0
