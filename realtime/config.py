@@ -1,0 +1,245 @@
+"""Reads the settings: `tideboard.toml`, then `TIDEBOARD_*`, which wins. Changes nothing, and imports errors alone.
+
+Every key is one field of `Settings`, with its bounds and the line that explains it; nothing else knows the list.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from realtime.errors import ConfigError
+
+FILE_NAME: Final = "tideboard.toml"
+CONFIG_VARIABLE: Final = "TIDEBOARD_CONFIG"
+_PREFIX: Final = "TIDEBOARD_"
+_SECRETS: Final = frozenset({"secret", "api_key"})
+_LongText = Annotated[str, Meta(min_length=32)]  # RFC 7518 section 3.2: an HS256 key has at least 256 bits
+_ShortText = Annotated[str, Meta(min_length=8)]
+_YES: Final = frozenset({"1", "true", "yes", "on"})
+_NO: Final = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an operator can choose. Sizes and times carry their unit in the name, or in the explaining line."""
+
+    data_dir: Annotated[Path, Meta(description="Folder of the event log and what else outlives a restart")] = Path(
+        "data"
+    )
+    gateway_url: Annotated[
+        str | None, Meta(description="http(s):// address of a gateway elsewhere; unset: the one in this process")
+    ] = None
+    sample: Annotated[
+        Literal["auto", "off"], Meta(description="Play the sample day while the data folder holds no real data")
+    ] = "auto"
+    sample_speed: Annotated[
+        float, Meta(gt=0, le=3600, description="How many times faster than life the sample day plays")
+    ] = 60.0
+    retention_events: Annotated[
+        int, Meta(ge=100, le=1_000_000_000, description="Events kept per channel; documents are kept regardless")
+    ] = 100_000
+    max_body_bytes: Annotated[
+        int, Meta(ge=1024, le=1_073_741_824, description="Largest HTTP body, in bytes, after gunzip")
+    ] = 1_048_576
+    max_event_bytes: Annotated[
+        int, Meta(ge=256, le=67_108_864, description="Largest single event, in bytes of JSON")
+    ] = 262_144
+    max_depth: Annotated[int, Meta(ge=4, le=500, description="Deepest nesting of an event's JSON")] = 64
+    max_batch_events: Annotated[int, Meta(ge=1, le=1_000_000, description="Most events in one POST")] = 10_000
+    feed_size: Annotated[int, Meta(ge=10, le=100_000, description="Newest events kept in memory for the feed")] = 500
+    refresh_interval_s: Annotated[
+        float, Meta(ge=0.5, le=3600, description="Seconds between page refreshes where pages can't be pushed to")
+    ] = 5.0
+    ping_interval_s: Annotated[
+        int, Meta(ge=1, le=3600, description="Seconds between the gateway's heartbeats on a socket")
+    ] = 25
+    queue_bytes: Annotated[
+        int,
+        Meta(
+            ge=16_384, le=1_073_741_824, description="Bytes that may wait for one slow connection before it is closed"
+        ),
+    ] = 1_048_576
+    warnings_kept: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Refused events kept for /api/ingestion-warnings")
+    ] = 1000
+    secret: Annotated[_LongText | None, Meta(description="Key that signs tokens (HS256), 32 characters or more")] = (
+        field(default=None, repr=False)
+    )
+    api_key: Annotated[_ShortText | None, Meta(description="Key for the X-API-Key header, 8 characters or more")] = (
+        field(default=None, repr=False)
+    )
+    require_token: Annotated[bool, Meta(description="Refuse who brings no token; needs a secret")] = False
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
+    ] = "info"
+    paint_hz: Annotated[
+        float, Meta(ge=0.2, le=60, description="Most updates a second that one view sends to a tab")
+    ] = 10.0
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting as `python -m realtime settings` shows it. Secrets are masked."""
+
+    key: str
+    variable: str
+    default: str
+    value: str
+    explanation: str
+
+
+_HINTS: Final[Mapping[str, Any]] = get_type_hints(Settings, include_extras=True)
+KEYS: Final = tuple(_HINTS)
+
+
+def load_settings(*, cwd: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings of a process started in `cwd`.
+
+    The file is `tideboard.toml` in `cwd`, or what TIDEBOARD_CONFIG names; an environment variable wins over it, and an
+    empty one counts as unset. Relative paths start at `cwd`. Raises ConfigError, one sentence naming the culprit.
+    """
+    found = {**_from_file(cwd, environ), **_from_environment(environ)}
+    settings = Settings(**found)
+    _check_together(settings)
+    return replace(settings, data_dir=cwd / settings.data_dir.expanduser())
+
+
+def variable_of(key: str) -> str:
+    """Name the environment variable of a key."""
+    return _PREFIX + key.upper()
+
+
+def explain(settings: Settings) -> tuple[SettingLine, ...]:
+    """List every key with its variable, default, present value and explanation, in the order of `Settings`."""
+    return tuple(
+        SettingLine(
+            key=each.name,
+            variable=variable_of(each.name),
+            default=_shown(each.name, each.default),
+            value=_shown(each.name, getattr(settings, each.name)),
+            explanation=str(_meta_of(each.name).description),
+        )
+        for each in fields(Settings)
+    )
+
+
+def _from_file(cwd: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get(CONFIG_VARIABLE)
+    path = cwd / (named or FILE_NAME)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise ConfigError(f"{CONFIG_VARIABLE} names {named!r}, which doesn't exist.") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path.name} can't be read: {error}.") from error
+    for key in table:
+        if key not in _HINTS:
+            raise ConfigError(f"{path.name} has the unknown key {key!r}{_suggestion(key, KEYS)}")
+    return {key: _convert(key, value, name=f"{key!r} in {path.name}") for key, value in table.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    keys = {variable_of(key): key for key in KEYS}
+    found: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE:
+            continue
+        if variable not in keys:
+            raise ConfigError(f"The environment has the unknown {variable}{_suggestion(variable, keys)}")
+        if text.strip():
+            found[keys[variable]] = _convert(keys[variable], _parsed(keys[variable], text.strip()), name=variable)
+    return found
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.8)
+    return f"; did you mean {close[0]}?" if close else "; `python -m realtime settings` lists all."
+
+
+def _parsed(key: str, text: str) -> Any:
+    """Turn a variable's text into the type of its key, or leave it as it is for `_convert` to refuse."""
+    kind = _kind_of(key)
+    try:
+        if kind is bool:
+            return True if text.lower() in _YES else False if text.lower() in _NO else text
+        return kind(text) if kind in (int, float) else text
+    except ValueError:
+        return text
+
+
+def _convert(key: str, value: Any, *, name: str) -> Any:
+    try:
+        converted = msgspec.convert(value, _HINTS[key], dec_hook=_to_path)
+    except (msgspec.ValidationError, ValueError):
+        shown = "" if key in _SECRETS else f" is {value!r}; it"
+        raise ConfigError(f"{name}{shown} has to be {_expectation(key)}.") from None
+    if isinstance(converted, float) and converted != converted:
+        raise ConfigError(f"{name} is not a number; it has to be {_expectation(key)}.")
+    if key == "gateway_url" and not _is_gateway_url(converted):
+        raise ConfigError(f"{name} is {converted!r}; it has to be an address such as http://gateway:8601.")
+    return converted.rstrip("/") if key == "gateway_url" else converted
+
+
+def _to_path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
+        return Path(value)
+    raise ValueError("not a path")
+
+
+def _is_gateway_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.require_token and settings.secret is None:
+        raise ConfigError("TIDEBOARD_REQUIRE_TOKEN is on, but there is no TIDEBOARD_SECRET to check tokens with.")
+
+
+def _kind_of(key: str) -> Any:
+    """Return the bare type of a key: int, float, bool, str, Path, or the Literal."""
+    bare = get_args(_HINTS[key])[0]
+    if get_origin(bare) is Literal:
+        return bare
+    first = next(iter(get_args(bare)), bare)
+    return get_args(first)[0] if get_origin(first) is Annotated else first
+
+
+def _meta_of(key: str) -> Meta:
+    meta = get_args(_HINTS[key])[1]
+    assert isinstance(meta, Meta)
+    return meta
+
+
+def _expectation(key: str) -> str:
+    kind, meta = _kind_of(key), _meta_of(key)
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    noun = {int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}.get(kind, "a text")
+    if meta.ge is not None:
+        return f"{noun} from {meta.ge} to {meta.le}"
+    if meta.gt is not None:
+        return f"{noun} above {meta.gt}, up to {meta.le}"
+    return {"secret": f"{noun} of at least 32 characters", "api_key": f"{noun} of at least 8 characters"}.get(key, noun)
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "unset"
+    if key in _SECRETS:
+        return "•••"
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
