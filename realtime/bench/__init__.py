@@ -1,0 +1,4 @@
+"""Measures the running product: latency to the pixel, ingest, many tabs; and starts and stops what it measures.
+
+Talks to it as anyone would, by HTTP, WebSocket and browser; imports nothing of client, store, views, live, ui, gateway.
+"""
