@@ -1,0 +1,171 @@
+"""Keeps every event, in order, durably: one stream a channel, and the documents that follow from it, on SQLite.
+
+No judging of events and no HTTP in here.
+Threads: any. One thread writes; readers have connections of their own; what `position` tells is in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from realtime.gateway.reader import PAGE_BYTES, Reader
+from realtime.gateway.records import (
+    MUST_BE_NEW,
+    Accepted,
+    ChannelRow,
+    DocumentPage,
+    DocumentRow,
+    HistoryPage,
+    Record,
+    Refusal,
+    RefusalRow,
+    Stored,
+)
+from realtime.gateway.schema import epoch_of, open_writer
+from realtime.gateway.writer import Append, Note, Writer
+from realtime.protocol.channels import collection_channel, collection_of
+from realtime.protocol.positions import Position
+
+__all__ = [
+    "MUST_BE_NEW", "Accepted", "ChannelRow", "DocumentPage", "DocumentRow", "EventLog", "HistoryPage", "Record",
+    "Refusal", "RefusalRow", "Stored",
+]  # fmt: skip
+
+QUEUE_BYTES: Final = 33_554_432
+
+
+class EventLog:
+    """The log of all channels. Open it with `EventLog.open`; close it, or what waits for a commit may be lost."""
+
+    def __init__(self, *, writer: Writer, reader: Reader, seed: str) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._seed = seed
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        retention_events: int,
+        on_commit: Callable[[Sequence[Stored]], None],
+        now: Callable[[], float] = time.time,
+        refusals_kept: int = 1000,
+        queue_bytes: int = QUEUE_BYTES,
+    ) -> EventLog:
+        """Open the log at `path`, made when missing; its folder has to exist. Raises StartError.
+
+        `on_commit` is called by the writer thread after each commit that stored something, in commit order and before
+        the appends are answered, with the new events only (no duplicates). `queue_bytes` bounds what waits to be
+        written. A channel keeps its last `retention_events` events.
+        """
+        connection, seed = open_writer(path)
+        writer = Writer(
+            connection, seed=seed, retention_events=retention_events, refusals_kept=refusals_kept,
+            queue_bytes=queue_bytes, on_commit=on_commit, now=now,
+        )  # fmt: skip
+        return cls(writer=writer, reader=Reader(path), seed=seed)
+
+    def append(self, accepted: Sequence[Accepted], *, expected: int | None = None) -> Future[list[Stored]]:
+        """Store events, all or none of them; the future resolves when they are durable.
+
+        The answers are in the order of `accepted`. `expected` is the offset that the document of the *first* event
+        has to be at (`MUST_BE_NEW`: has to be missing). The future raises ConflictError, StorageError or StorageFull;
+        append itself raises StorageError when too much is waiting or the log is closed.
+        """
+        task = Append(accepted, expected=expected)
+        self._writer.submit(task)
+        return task.future
+
+    def keep_refusals(self, refusals: Sequence[Refusal]) -> Future[None]:
+        """Keep why items were refused; the oldest are forgotten. Raises as `append` does."""
+        task = Note(refusals)
+        self._writer.submit(task)
+        return task.future
+
+    def position(self, channel: str) -> Position:
+        """Return the top of a channel. One that doesn't exist yet is at offset 0 of the epoch it is going to have."""
+        row = self._writer.channels.get(channel)
+        return row.position if row is not None else Position(epoch_of(self._seed, channel), 0)
+
+    def channels(self) -> list[ChannelRow]:
+        """List the channels that have had an event, by name."""
+        return sorted(self._writer.channels.values(), key=lambda row: row.name)
+
+    def has_channel(self, channel: str) -> bool:
+        """Tell whether a channel has had an event."""
+        return channel in self._writer.channels
+
+    @property
+    def channel_count(self) -> int:
+        """Return how many channels have had an event."""
+        return len(self._writer.channels)
+
+    @property
+    def trouble(self) -> str | None:
+        """Return why the last commit failed, or None when it didn't."""
+        return self._writer.trouble
+
+    def read(
+        self,
+        channel: str,
+        *,
+        since: Position | None = None,
+        limit: int,
+        reverse: bool = False,
+        most_bytes: int = PAGE_BYTES,
+    ) -> HistoryPage:
+        """Read a part of a stream: after `since`, or from its retained beginning; at most `limit` events.
+
+        Reversed it begins at the newest, or just before `since`. A page ends early once it has `most_bytes`. Whoever
+        resumes needs `is_complete` and `reaches_top` both. Raises StorageError.
+        """
+        return self._reader.read(
+            channel, unborn=self.position(channel), since=since, limit=limit, reverse=reverse, most_bytes=most_bytes
+        )
+
+    def get(self, collection: str, identifier: str) -> DocumentRow | None:
+        """Read one document, or None. Raises StorageError."""
+        row = self._writer.channels.get(collection_channel(collection))
+        return None if row is None else self._reader.document(row.key, identifier)
+
+    def page(
+        self, collection: str, *, limit: int, cursor: str | None = None, most_bytes: int = PAGE_BYTES
+    ) -> DocumentPage:
+        """Read a collection's documents in the order of their ids, from after `cursor`. Raises StorageError."""
+        channel = collection_channel(collection)
+        return self._reader.documents(
+            channel, unborn=self.position(channel), limit=limit, cursor=cursor, most_bytes=most_bytes
+        )
+
+    def collections(self) -> list[dict[str, Any]]:
+        """List the collections: `{"name", "documents": count, "position": {epoch, offset}}`, by name."""
+        return [
+            {"name": name, "documents": row.documents, "position": msgspec.to_builtins(row.position)}
+            for row in self.channels()
+            if (name := collection_of(row.name)) is not None
+        ]
+
+    def document_history(
+        self, collection: str, identifier: str, *, before: int | None = None, limit: int = 100
+    ) -> HistoryPage:
+        """Read the retained events of one document, newest first, from before the offset `before`."""
+        channel = collection_channel(collection)
+        return self._reader.document_history(
+            channel, identifier, unborn=self.position(channel), before=before, limit=limit
+        )
+
+    def refusals(self, *, limit: int, before: int | None = None) -> list[RefusalRow]:
+        """List kept refusals, newest first, from before the number `before`. Raises StorageError."""
+        return self._reader.refusals(limit=limit, before=before)
+
+    def close(self) -> None:
+        """Write what is waiting and close. Appends after it raise StorageError."""
+        self._writer.close()
+        self._reader.close()

@@ -1,0 +1,117 @@
+"""What goes into the log and what comes out of it. Frozen values only: no storage, no HTTP.
+
+Threads: any.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from realtime.protocol.events import Envelope, Event, document_id_of
+from realtime.protocol.positions import Position
+
+MUST_BE_NEW: Final = 0
+"""As `expected` of an append: the document may not exist yet (offsets start at 1)."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A judged event that isn't stored yet. `raw` is the encoded envelope, exactly as it will be published."""
+
+    envelope: Envelope
+    event: Event
+    channel: str
+    raw: bytes
+
+    @property
+    def document_id(self) -> str | None:
+        """Return the id of the document it is about, if it is about one."""
+        return document_id_of(self.event)
+
+
+class Refusal(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Why one posted item was refused. `index` is its place in the batch, `excerpt` its first characters."""
+
+    index: int
+    code: str
+    reason: str
+    excerpt: str
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """Where an event is in the log. Of a duplicate: where the first one is; its `accepted` is the repeat."""
+
+    channel: str
+    position: Position
+    is_duplicate: bool
+    accepted: Accepted
+    time_ms: int
+
+    @property
+    def is_first_of_channel(self) -> bool:
+        """Tell whether this event brought the channel into being."""
+        return self.position.offset == 1 and not self.is_duplicate
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One event as it stands in the log. `time_ms` is when it was stored, Unix milliseconds."""
+
+    offset: int
+    raw: bytes
+    time_ms: int
+    document_id: str | None
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """A part of a channel's stream.
+
+    `is_complete` is False when `since` was of another epoch, has been trimmed, or lies beyond the top; there are
+    no publications then (promise 2: never a part). A page may end before the top: look at `reaches_top`.
+    """
+
+    publications: tuple[Record, ...]
+    top: Position
+    is_complete: bool
+    reaches_top: bool
+
+
+class DocumentRow(msgspec.Struct, frozen=True):
+    """A document as JSON bytes and the offset of the event that made it so."""
+
+    id: str
+    document: bytes
+    offset: int
+
+
+class DocumentPage(msgspec.Struct, frozen=True):
+    """A part of a collection, ordered by id. `position` was read before the documents; `cursor` is None at the end.
+
+    `documents` is one JSON array, as bytes; `offsets` are those of its members, in the same order.
+    """
+
+    documents: bytes
+    offsets: tuple[int, ...]
+    cursor: str | None
+    position: Position
+
+
+class ChannelRow(msgspec.Struct, frozen=True):
+    """A channel: its key in the log, its top, how much of its beginning is trimmed, and its documents' count."""
+
+    key: int
+    name: str
+    position: Position
+    trimmed_to: int = 0
+    documents: int = 0
+
+
+class RefusalRow(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A refusal as it was kept. `number` rises by one per refusal; `time_ms` is Unix milliseconds."""
+
+    number: int
+    time_ms: int
+    index: int
+    code: str
+    reason: str
+    excerpt: str

@@ -1,0 +1,127 @@
+"""Opens the log's SQLite database and keeps its tables. No SQL of reading or writing events in here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from realtime.errors import StartError, StorageError, StorageFull
+
+VERSION: Final = 1
+BUSY_TIMEOUT_S: Final = 2.0
+_OFFSET_BITS: Final = 40
+
+# An event's rowid is its channel's key and its offset in one number: appends go to the end of a channel's range,
+# a part of a stream is one range scan, and trimming is one range delete, all without an index of their own.
+_TABLES: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE channels (
+    key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, epoch TEXT NOT NULL,
+    top INTEGER NOT NULL, trimmed_to INTEGER NOT NULL, documents INTEGER NOT NULL
+);
+CREATE TABLE events (
+    place INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, document_id TEXT,
+    duplicate_key BLOB NOT NULL, raw BLOB NOT NULL
+);
+CREATE UNIQUE INDEX events_duplicate_key ON events (duplicate_key);
+CREATE INDEX events_document_id ON events (document_id) WHERE document_id IS NOT NULL;
+CREATE TABLE documents (
+    key TEXT PRIMARY KEY, channel INTEGER NOT NULL, id TEXT NOT NULL, offset INTEGER NOT NULL, document BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE refusals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, item INTEGER NOT NULL,
+    code TEXT NOT NULL, reason TEXT NOT NULL, excerpt TEXT NOT NULL
+);
+"""
+
+
+def place_of(channel: int, offset: int) -> int:
+    """Return the rowid of an event from its channel's key and its offset."""
+    return channel << _OFFSET_BITS | offset
+
+
+def channel_and_offset(place: int) -> tuple[int, int]:
+    """Take an event's rowid apart."""
+    return place >> _OFFSET_BITS, place & ((1 << _OFFSET_BITS) - 1)
+
+
+def document_key(channel: int, identifier: str) -> str:
+    """Return the key of a document: one column, since SQLite searches no index for a list of pairs.
+
+    A channel's keys lie between `document_key(channel, "")` and `documents_end(channel)`, ordered by id.
+    """
+    return f"{channel}/{identifier}"
+
+
+def documents_end(channel: int) -> str:
+    """Return what is just after every document key of a channel."""
+    return f"{channel}0"  # '0' comes right after '/'
+
+
+def epoch_of(seed: str, channel: str) -> str:
+    """Return the epoch of a channel.
+
+    It follows from the database's random seed, so that a channel nobody has posted to already has the epoch its
+    first event will have: a subscription made early stays in step.
+    """
+    return hashlib.blake2b(channel.encode("utf-8", "surrogatepass"), key=bytes.fromhex(seed), digest_size=6).hexdigest()
+
+
+def open_writer(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Open the database for writing, make its tables when it is new; return it with its seed. Raises StartError."""
+    try:
+        connection = _connect(path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        # The writer checkpoints when it is idle; an automatic one would sit in some producer's latency.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA cache_size = -16384")
+        return connection, _seed(connection, path)
+    except sqlite3.Error as error:
+        raise StartError(
+            f"The log {path} can't be opened ({error}); check the data folder or move the file away."
+        ) from error
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the database for reading only, text as bytes. Raises StorageError."""
+    try:
+        connection = _connect(path)
+        connection.execute("PRAGMA query_only = ON")
+        connection.text_factory = bytes
+    except sqlite3.Error as error:
+        raise storage_error(error) from error
+    return connection
+
+
+def storage_error(error: sqlite3.Error) -> StorageError:
+    """Say what an error of SQLite means to who asked."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+        return StorageFull("The disk is full, nothing was stored; free some space, then send it again.")
+    return StorageError(f"The log can't be used now ({error}), nothing was stored; send it again in a moment.")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_TIMEOUT_S
+    )
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _seed(connection: sqlite3.Connection, path: Path) -> str:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        script = f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO meta VALUES ('seed', '{secrets.token_hex(16)}'); "  # noqa: S608  # hex only
+        connection.executescript(f"{script} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version != VERSION:
+        raise StartError(
+            f"The log {path} has format {version}, this version of Tideboard knows {VERSION}; use the matching version."
+        )
+    (seed,) = connection.execute("SELECT value FROM meta WHERE name = 'seed'").fetchone()
+    return str(seed)

@@ -1,0 +1,321 @@
+"""Writes the log: one thread, one connection, one transaction for all that is waiting (group commit).
+
+No reading for others in here, and no HTTP. Nothing is answered or announced before it is durable.
+Threads: `submit` and the properties any; the rest is the writer thread's own.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from time import perf_counter
+from typing import Any, Final
+
+from realtime import metrics
+from realtime.errors import ConflictError, StorageError
+from realtime.gateway.batches import execute_rows
+from realtime.gateway.plan import Plan, duplicate_key
+from realtime.gateway.records import Accepted, ChannelRow, Refusal, Stored
+from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
+from realtime.protocol.positions import Position
+
+_LOG: Final = logging.getLogger(__name__)
+_GROUP_EVENTS: Final = 4096
+_IDLE_S: Final = 0.25
+_IDLE_PAGES: Final = 250
+_MOST_PAGES: Final = 16_384
+_SWEEP_ROWS: Final = 64
+_EVENT_OVERHEAD_BYTES: Final = 256
+
+
+class Append:
+    """Events that are stored together or not at all, and who waits for them."""
+
+    __slots__ = ("accepted", "expected", "future", "keys", "size_bytes")
+
+    def __init__(self, accepted: Sequence[Accepted], *, expected: int | None) -> None:
+        self.accepted = accepted
+        self.expected = expected
+        self.keys: list[bytes] = []
+        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted)
+        self.future: Future[list[Stored]] = Future()
+
+
+class Note:
+    """Refusals to keep, and who waits for that."""
+
+    __slots__ = ("future", "refusals", "size_bytes")
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        self.refusals = refusals
+        self.size_bytes = sum(len(one.reason) + _EVENT_OVERHEAD_BYTES for one in refusals)
+        self.future: Future[None] = Future()
+
+
+Task = Append | Note
+Outcome = tuple[Append, list[Stored] | ConflictError]
+
+
+class Writer:
+    """Owns the writing connection and the thread."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        seed: str,
+        retention_events: int,
+        refusals_kept: int,
+        queue_bytes: int,
+        on_commit: Callable[[Sequence[Stored]], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._seed = seed
+        self._retention_events = retention_events
+        self._refusals_kept = refusals_kept
+        self._queue_bytes = queue_bytes
+        self._on_commit = on_commit
+        self._now = now
+        self._channels = _load_channels(connection)
+        self._swept: dict[int, int] = {}
+        self._pages = 0
+        self._trouble: str | None = None
+        self._waiting: deque[Task] = deque()
+        self._waiting_bytes = 0
+        self._is_closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="tideboard-log-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def channels(self) -> Mapping[str, ChannelRow]:
+        """Return the channels as of the last commit. Don't change it. Threads: any."""
+        return self._channels
+
+    @property
+    def trouble(self) -> str | None:
+        """Return why the last commit failed, or None when it didn't. Threads: any."""
+        return self._trouble
+
+    def submit(self, task: Task) -> None:
+        """Queue a task. Raises StorageError when the queue is full or the log is closed. Threads: any."""
+        with self._changed:
+            if self._is_closing:
+                raise StorageError("The log is closed, nothing was stored; send it again when the gateway is back.")
+            if self._waiting and self._waiting_bytes + task.size_bytes > self._queue_bytes:
+                raise StorageError("Too much is waiting to be written, nothing was stored; send it again in a moment.")
+            self._waiting.append(task)
+            self._waiting_bytes += task.size_bytes
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Write what is waiting, then end. Threads: any but the writer's."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            group = self._take()
+            if group is None:
+                break
+            if group:
+                self._commit(group)
+            if self._pages >= (_MOST_PAGES if group else _IDLE_PAGES):
+                self._checkpoint("PASSIVE")
+        self._checkpoint("TRUNCATE")
+        self._connection.close()
+
+    def _take(self) -> list[Task] | None:
+        """Wait for work. Returns what is waiting, nothing when it has been quiet for a while, None at the end."""
+        with self._changed:
+            if not self._waiting and not self._is_closing:
+                self._changed.wait(_IDLE_S if self._pages >= _IDLE_PAGES else None)
+            if not self._waiting:
+                return None if self._is_closing else []
+            group: list[Task] = []
+            events = 0
+            while self._waiting and events < _GROUP_EVENTS:
+                task = self._waiting.popleft()
+                self._waiting_bytes -= task.size_bytes
+                if task.future.set_running_or_notify_cancel():
+                    group.append(task)
+                    events += len(task.accepted) if isinstance(task, Append) else len(task.refusals)
+            return group
+
+    def _commit(self, group: Sequence[Task]) -> None:
+        started = perf_counter()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            plan, outcomes = self._plan([task for task in group if isinstance(task, Append)])
+            swept = self._write(plan)
+            self._write_refusals([refusal for task in group if isinstance(task, Note) for refusal in task.refusals])
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            self._fail(group, error)
+            return
+        if plan.drafts:
+            self._channels = {**self._channels, **{name: draft.row() for name, draft in plan.drafts.items()}}
+        self._swept.update(swept)
+        self._trouble = None
+        self._pages += 6 + len(plan.events) // 3
+        metrics.COMMIT_SECONDS.observe(perf_counter() - started)
+        self._announce(plan.stored)
+        _answer(group, outcomes)
+
+    def _plan(self, appends: Sequence[Append]) -> tuple[Plan, list[Outcome]]:
+        for append in appends:
+            append.keys = [duplicate_key(one) for one in append.accepted]
+        plan = Plan(
+            self._channels,
+            known=self._known([key for append in appends for key in append.keys]),
+            versions=self._versions(appends),
+            epoch_of=lambda name: epoch_of(self._seed, name),
+            time_ms=int(self._now() * 1000),
+        )
+        outcomes: list[Outcome] = []
+        for append in appends:
+            try:
+                outcomes.append((append, plan.add(append.accepted, append.keys, expected=append.expected)))
+            except ConflictError as conflict:
+                outcomes.append((append, conflict))
+        return plan, outcomes
+
+    def _known(self, keys: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
+        statement = "SELECT duplicate_key, place, time_ms FROM events WHERE duplicate_key IN (VALUES {rows})"
+        found = execute_rows(self._connection, statement, [(key,) for key in keys])
+        return {key: (place, time_ms) for key, place, time_ms in found}
+
+    def _versions(self, appends: Sequence[Append]) -> dict[str, int]:
+        keys: set[tuple[str]] = set()
+        for append in appends:
+            if append.expected is not None and append.accepted:
+                channel = self._channels.get(append.accepted[0].channel)
+                identifier = append.accepted[0].document_id
+                if channel is not None and identifier is not None:
+                    keys.add((document_key(channel.key, identifier),))
+        statement = "SELECT key, offset FROM documents WHERE key IN (VALUES {rows})"
+        return dict(execute_rows(self._connection, statement, list(keys)))
+
+    def _write(self, plan: Plan) -> dict[int, int]:
+        """Execute a plan inside the open transaction; returns up to where trimmed events are gone, by channel."""
+        if not plan.events:
+            plan.drafts.clear()
+            return {}
+        statement = "INSERT INTO events (place, time_ms, document_id, duplicate_key, raw) VALUES {rows}"
+        execute_rows(self._connection, statement, plan.events)
+        self._write_documents(plan)
+        drafts = [draft for draft in plan.drafts.values() if draft.added]
+        for draft in drafts:
+            draft.trimmed_to = max(draft.trimmed_to, draft.top - self._retention_events)
+        # A channel comes into being with its first event, never by being looked at.
+        plan.drafts = {draft.name: draft for draft in drafts}
+        statement = "INSERT OR REPLACE INTO channels (key, name, epoch, top, trimmed_to, documents) VALUES {rows}"
+        rows = [(d.key, d.name, d.epoch, d.top, d.trimmed_to, d.documents) for d in drafts]
+        execute_rows(self._connection, statement, rows)
+        return {d.key: self._sweep(d.key, upto=d.trimmed_to, at_most=4 * d.added + _SWEEP_ROWS) for d in drafts}
+
+    def _write_documents(self, plan: Plan) -> None:
+        if not plan.documents:
+            return
+        drafts = {draft.key: draft for draft in plan.drafts.values()}
+        # What is there before and goes, or is there after and comes, moves the count: no document is counted twice.
+        statement = "SELECT channel, count(*) FROM documents WHERE key IN (VALUES {rows}) GROUP BY channel"
+        for channel, count in execute_rows(self._connection, statement, [(key,) for key in plan.documents]):
+            drafts[channel].documents -= count
+        upserts = plan.upserts()
+        for row in upserts:
+            drafts[row[1]].documents += 1
+        statement = "INSERT OR REPLACE INTO documents (key, channel, id, offset, document) VALUES {rows}"
+        execute_rows(self._connection, statement, upserts)
+        execute_rows(self._connection, "DELETE FROM documents WHERE key IN (VALUES {rows})", plan.removals())
+
+    def _sweep(self, channel: int, *, upto: int, at_most: int) -> int:
+        """Delete trimmed events, a bounded number a commit; returns up to which offset they are gone."""
+        swept = self._swept.get(channel)
+        if swept is None:
+            (first,) = self._connection.execute(
+                "SELECT min(place) FROM events WHERE place BETWEEN ? AND ?",
+                (place_of(channel, 0), place_of(channel + 1, 0) - 1),
+            ).fetchone()
+            swept = first - place_of(channel, 0) - 1
+        # A few rows at a time would cost every single event a delete in three trees.
+        if upto - swept < _SWEEP_ROWS:
+            return swept
+        last = min(upto, swept + at_most)
+        self._connection.execute(
+            "DELETE FROM events WHERE place BETWEEN ? AND ?", (place_of(channel, swept + 1), place_of(channel, last))
+        )
+        return last
+
+    def _write_refusals(self, refusals: Sequence[Refusal]) -> None:
+        if not refusals:
+            return
+        time_ms = int(self._now() * 1000)
+        rows = [(time_ms, one.index, one.code, one.reason, one.excerpt) for one in refusals[-self._refusals_kept :]]
+        statement = "INSERT INTO refusals (time_ms, item, code, reason, excerpt) VALUES {rows}"
+        execute_rows(self._connection, statement, rows)
+        self._connection.execute(
+            "DELETE FROM refusals WHERE number <= (SELECT max(number) FROM refusals) - ?", (self._refusals_kept,)
+        )
+
+    def _fail(self, group: Sequence[Task], error: Exception) -> None:
+        if isinstance(error, sqlite3.Error):
+            failure = storage_error(error)
+        else:
+            _LOG.exception("a commit failed for a reason nobody thought of")
+            failure = StorageError(
+                "The log failed on these events, nothing was stored; the gateway's own log says why."
+            )
+        self._trouble = str(failure)
+        _LOG.error("commit of %d tasks failed: %s", len(group), error)
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as again:
+            _LOG.error("rollback failed too: %s", again)
+        for task in group:
+            task.future.set_exception(failure)
+
+    def _announce(self, stored: Sequence[Stored]) -> None:
+        if not stored:
+            return
+        metrics.EVENTS_STORED.inc(len(stored))
+        metrics.COMMIT_EVENTS.observe(len(stored))
+        try:
+            self._on_commit(stored)
+        except Exception:
+            # The events are durable and readers find them; the writer has to go on whatever a listener does.
+            _LOG.exception("the listener to commits failed")
+
+    def _checkpoint(self, mode: str) -> None:
+        self._pages = 0
+        try:
+            self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+        except sqlite3.Error as error:
+            _LOG.warning("checkpoint failed, the next one repairs it: %s", error)
+
+
+def _answer(group: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
+    for append, outcome in outcomes:
+        if isinstance(outcome, ConflictError):
+            append.future.set_exception(outcome)
+        else:
+            append.future.set_result(outcome)
+    for task in group:
+        if isinstance(task, Note):
+            task.future.set_result(None)
+
+
+def _load_channels(connection: sqlite3.Connection) -> dict[str, ChannelRow]:
+    rows: list[Any] = connection.execute("SELECT key, name, epoch, top, trimmed_to, documents FROM channels").fetchall()
+    return {
+        name: ChannelRow(key, name, Position(epoch, top), trimmed_to=trimmed_to, documents=documents)
+        for key, name, epoch, top, trimmed_to, documents in rows
+    }
