@@ -23,7 +23,7 @@ _TRANSPORTS: Final = {"websocket": "WebSocket", "polling": "Polling", "http": "P
 
 
 @view(kind="connection", topics=("connection",), refresh_s=5.0)
-def badge(store: Store, *, now: float) -> Value:
+def badge(store: Store, *, now: float) -> Value:  # noqa: ARG001  # every view is given the time
     """Render state, transport, lag and last event. Times are unix milliseconds, as JavaScript counts them."""
     status = store.connection
     symbol, word, tone = _LOOKS.get(str(status.state), ("■", "Offline", "bad"))

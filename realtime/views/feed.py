@@ -1,0 +1,130 @@
+"""Writes events as rows a person can read: what happened, to what, by whom, when. Pure.
+
+Times are unix milliseconds, as JavaScript counts them; the tab writes them in the reader's zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from realtime.protocol.channels import collection_of
+from realtime.protocol.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionUpdated,
+    ConnectionEstablished,
+    ConnectionLost,
+    ConnectionRestored,
+    Event,
+    JsonObject,
+    SystemFault,
+    SystemMaintenance,
+    UserActivity,
+    UserLogin,
+    UserLogout,
+)
+from realtime.views.registry import Value, view
+from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, duration
+
+if TYPE_CHECKING:
+    from realtime.store import FeedEntry, Store
+
+_FIELDS_SHOWN: Final = 4
+_Look = tuple[str, str, Tone, str, str]  # symbol, word, tone, title, detail
+
+
+@view(kind="feed", topics=("feed",))
+def newest(
+    store: Store,
+    *,
+    now: float,  # noqa: ARG001  # every view is given the time
+    limit: int = 20,
+    channels: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    search: str | None = None,
+) -> Value:
+    """Render the newest events, newest first; `total` counts every event this process has taken in."""
+    entries = store.feed(limit=limit, channels=channels, types=types, search=search)
+    return {"rows": [row(entry) for entry in entries], "total": store.sequence}
+
+
+def row(entry: FeedEntry) -> dict[str, Any]:
+    """Write one event as a row. `at` is the producer's own time; late and future ones are marked, never hidden."""
+    symbol, word, tone, title, detail = _look(entry)
+    moment = entry.event_at if entry.event_at is not None else entry.received_at
+    return {
+        "key": entry.sequence,
+        "at": round(moment * 1000),
+        "symbol": symbol,
+        "word": word,
+        "tone": tone,
+        "title": title,
+        "detail": detail,
+        "channel": collection_of(entry.channel) or entry.channel,
+        "actor": entry.envelope.actor,
+        "late": entry.is_late,
+        "future": entry.is_future,
+        "changed": list(entry.changed[:12]),
+    }
+
+
+def _look(entry: FeedEntry) -> _Look:
+    event = entry.event
+    if isinstance(event, CollectionCreated):
+        return _document("created", str(event.document.get("id", "")), summary(event.document))
+    if isinstance(event, CollectionUpdated):
+        return _document("updated", event.id, _changes(event.document, entry.changed))
+    if isinstance(event, CollectionDeleted):
+        return _document("deleted", event.id, "")
+    return _other(event, entry.envelope.type)
+
+
+def _document(kind: str, identifier: str, detail: str) -> _Look:
+    return KIND_SYMBOLS[kind], KIND_WORDS[kind], KIND_TONES[kind], identifier, detail
+
+
+def _other(event: Event, type_name: str) -> _Look:
+    match event:
+        case UserLogin():
+            return "→", "Arrived", "info", event.user_id, ""
+        case UserLogout():
+            return "←", "Left", "quiet", event.user_id, ""
+        case UserActivity():
+            return "·", "Activity", "info", event.user_id, brief(event.action, limit=80)
+        case SystemMaintenance():
+            return "◆", "Maintenance", "warn", brief(event.message, limit=120), f"planned for {event.scheduled_time}"
+        case SystemFault():
+            return (
+                "▲",
+                "Error",
+                "bad" if event.severity == "high" else "warn",
+                brief(event.error, limit=120),
+                event.severity,
+            )
+        case ConnectionEstablished():
+            return "●", "Connected", "good", "Connected to the gateway", ""
+        case ConnectionLost():
+            return "■", "Connection lost", "bad", "Connection to the gateway lost", brief(event.reason, limit=80)
+        case ConnectionRestored():
+            return "●", "Back online", "good", "Connection restored", f"after {duration(event.downtime)}"
+        case _:
+            return "?", "Unknown", "quiet", type_name, "an event type this version doesn't know"
+
+
+def summary(document: JsonObject) -> str:
+    """Say what a document holds in its first few plain fields."""
+    parts = [
+        f"{name} {brief(value, limit=24)}"
+        for name, value in document.items()
+        if name != "id" and value is not None and not isinstance(value, dict | list)
+    ]
+    return " · ".join(parts[:_FIELDS_SHOWN])
+
+
+def _changes(document: JsonObject, changed: Sequence[str]) -> str:
+    if not changed:
+        return "nothing changed"
+    parts = [f"{name} → {brief(document[name], limit=24) if name in document else 'removed'}" for name in changed]
+    more = len(parts) - _FIELDS_SHOWN
+    return " · ".join(parts[:_FIELDS_SHOWN]) + (f" · {more} more" if more > 0 else "")

@@ -1,0 +1,94 @@
+"""Builds Plotly layouts once and puts plain traces into them. Pure.
+
+Paper, plot, grid and font colours are left out: chart.js takes them from the theme, so that light and dark both fit.
+`uirevision` is constant: a person's zoom, hidden traces and hover survive every update.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from plotly import graph_objects as go
+
+from realtime.views.registry import Value
+
+_REVISION: Final = "constant"
+
+
+@lru_cache(maxsize=64)
+def layout(
+    *,
+    x_title: str = "",
+    y_title: str = "",
+    is_time: bool = True,
+    has_legend: bool = False,
+    bars: str = "",
+    y_format: str = "",
+) -> dict[str, Any]:
+    """Build a layout, cached by what it says. Callers must not change it: copy before adding a range.
+
+    `bars` is Plotly's barmode. The margins are those of a dense panel; titles stand in the panel's heading instead.
+    """
+    made = go.Layout(
+        uirevision=_REVISION,
+        margin={"l": 44, "r": 12, "t": 28 if has_legend else 8, "b": 40 if x_title else 28, "pad": 2},
+        showlegend=has_legend,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
+        hovermode="x unified" if is_time and has_legend else "closest",
+        barmode=bars or None,
+        bargap=0.18,
+        dragmode="zoom",
+        xaxis={
+            "type": "date" if is_time else None,
+            "title": {"text": x_title, "standoff": 6} if x_title else None,
+            "showgrid": False,
+            "zeroline": False,
+            "automargin": True,
+        },
+        yaxis={
+            "title": {"text": y_title, "standoff": 6} if y_title else None,
+            "rangemode": "tozero" if bars else None,
+            "zeroline": False,
+            "automargin": True,
+            "tickformat": y_format or None,
+            "nticks": 5,
+        },
+    )
+    plain: dict[str, Any] = made.to_plotly_json()
+    return plain
+
+
+def figure(traces: list[dict[str, Any]], base: dict[str, Any], **x_axis: Any) -> Value:
+    """Join traces and a cached layout; `x_axis` overrides keys of the x axis (such as `range`) in a copy."""
+    if x_axis:
+        base = {**base, "xaxis": {**base.get("xaxis", {}), **x_axis}}
+    return {"data": traces, "layout": base}
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str | None) -> tzinfo:
+    """Return a time zone by its IANA name; UTC when the name is missing or unknown."""
+    if not name:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def local_times(moments: list[float], *, zone: str | None) -> list[str]:
+    """Write unix seconds as local times without an offset: Plotly's date axis knows no zones, so the axis names it."""
+    place = zone_of(zone)
+    return [
+        datetime.fromtimestamp(moment, place).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
+        for moment in moments
+    ]
+
+
+def zone_label(zone: str | None) -> str:
+    """Name a zone for an axis: "Europe/Berlin"."""
+    place = zone_of(zone)
+    return "UTC" if place is UTC else str(place).replace("_", " ")
