@@ -13,7 +13,8 @@ COLLECTION: Final = "bench"
 def reading(number: int, *, run: str, collection: str = COLLECTION, filler: str = "") -> Envelope:
     """Return the event that adds reading `number`: a document whose `value` is the number itself.
 
-    `run` keeps the readings of two runs apart. A chart of the newest readings by `value` then holds each number it shows.
+    `run` keeps the readings of two runs apart. A chart of the newest readings by
+    `value` then holds each number it shows.
     """
     document: dict[str, Any] = {"id": f"{run}-{number:07d}", "value": number}
     if filler:

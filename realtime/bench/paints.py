@@ -2,8 +2,8 @@
 
 How it counts. A *paint* is one batch of mutations of a chart's SVG, with the newest number its data held then and the
 numbers that were not in any paint before. Event i is on the page with the first paint that holds i itself. If a newer
-number got there before it, i counts as *out of order*; if no paint ever holds it, i is *lost*. Several events that share
-one paint (the paint rate bounds how often a page draws) are neither: each of them is in that paint's data.
+number got there before it, i counts as *out of order*; if no paint ever holds it, i is *lost*. Several events that
+share one paint (the paint rate bounds how often a page draws) are neither: each of them is in that paint's data.
 A page whose data only show the newest value *skips* the older ones; what was skipped so is counted as lost too.
 """
 
