@@ -1,0 +1,166 @@
+"""Judges posted events, stores the good ones and keeps why the others were refused. No HTTP and no sockets in here.
+
+Threads: the event loop's only. Long bodies are judged in slices, so that others get their turn in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from realtime import metrics
+from realtime.config import Settings
+from realtime.errors import ConflictError, EventError, StorageError
+from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
+from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
+from realtime.protocol.events import channel_of, check_event, encode_envelope
+
+_LOG: Final = logging.getLogger(__name__)
+_SLICE: Final = 100
+MAX_CHANNELS: Final = 10_000
+STORED: Final = "stored"
+DUPLICATE: Final = "duplicate"
+REFUSED: Final = "refused"
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one item. Positions of what is stored (of a duplicate: the first one's), reasons of what isn't."""
+
+    index: int
+    status: str
+    channel: str = ""
+    offset: int = 0
+    epoch: str = ""
+    code: str = ""
+    reason: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What became of a whole posting, item by item."""
+
+    results: list[Result]
+    stored: int
+    duplicates: int
+    refused: int
+
+
+class Ingest:
+    """The one way into the log."""
+
+    def __init__(self, log: EventLog, *, settings: Settings, now: Callable[[], float]) -> None:
+        self._log = log
+        self._settings = settings
+        self._now = now
+
+    async def take_body(self, body: bytes, kind: Kind, *, actor: str | None = None) -> Report:
+        """Take a posted body. Raises EventError when it is refused as a whole, StorageError when it can't be stored."""
+        limits = self._settings
+        items = items_of(body, kind, most_items=limits.max_batch_events, max_depth=limits.max_depth)
+        return await self.take_items(items, actor=actor)
+
+    async def take_items(
+        self, items: Sequence[Any], *, expected: int | None = None, actor: str | None = None
+    ) -> Report:
+        """Take decoded JSON values (or `Malformed`): the good ones are stored together, the bad ones kept as refusals.
+
+        `expected` is the offset the first item's document has to be at; if it isn't, nothing is stored and the first
+        result says `conflict`. Raises StorageError.
+        """
+        accepted: list[Accepted] = []
+        places: list[int] = []
+        refusals: list[Refusal] = []
+        for index, item in enumerate(items):
+            if index and index % _SLICE == 0:
+                await asyncio.sleep(0)
+            try:
+                accepted.append(self.judge(item, actor=actor))
+                places.append(index)
+            except EventError as error:
+                refusals.append(_refusal(index, error, item))
+        is_first_judged_good = places[:1] == [0]
+        try:
+            stored = await self.store(accepted, expected=expected if is_first_judged_good else None)
+        except ConflictError as conflict:
+            return _conflicted(conflict, places, refusals)
+        await self.keep(refusals)
+        return _report(stored, places, refusals)
+
+    def judge(self, item: Any, *, actor: str | None = None) -> Accepted:
+        """Judge one decoded JSON value. Raises EventError."""
+        if isinstance(item, Malformed):
+            raise item.error
+        envelope, event = check_event(item, max_depth=self._settings.max_depth)
+        if envelope.time is None:
+            moment = datetime.fromtimestamp(self._now(), UTC)
+            envelope = msgspec.structs.replace(envelope, time=moment.isoformat(timespec="milliseconds")[:-6] + "Z")
+        if actor and envelope.actor is None:
+            envelope = msgspec.structs.replace(envelope, actor=actor)
+        raw = encode_envelope(envelope)
+        if len(raw) > self._settings.max_event_bytes:
+            most = self._settings.max_event_bytes
+            raise EventError("event_too_large", f"The event has {len(raw)} bytes; {most} are accepted.")
+        channel = channel_of(event)
+        if not self._log.has_channel(channel) and self._log.channel_count >= MAX_CHANNELS:
+            raise EventError("too_many_collections", f"There are {MAX_CHANNELS} collections already; use one of them.")
+        return Accepted(envelope, event, channel, raw)
+
+    async def store(self, accepted: Sequence[Accepted], *, expected: int | None = None) -> list[Stored]:
+        """Store judged events, all or none. Raises ConflictError, StorageError, StorageFull."""
+        if not accepted:
+            return []
+        stored = await asyncio.wrap_future(self._log.append(accepted, expected=expected))
+        repeated = sum(one.is_duplicate for one in stored)
+        if repeated:
+            metrics.EVENTS_DUPLICATE.inc(repeated)
+        return stored
+
+    async def keep(self, refusals: Sequence[Refusal]) -> None:
+        """Keep refusals where they can be listed; a failure is only logged, for the producer has its answer anyway."""
+        if not refusals:
+            return
+        for refusal in refusals:
+            metrics.EVENTS_REFUSED.labels(code=refusal.code).inc()
+        try:
+            await asyncio.wrap_future(self._log.keep_refusals(refusals))
+        except StorageError as error:
+            _LOG.warning("%d refusals could not be kept: %s", len(refusals), error)
+
+    async def keep_body(self, error: EventError, excerpt: bytes) -> None:
+        """Keep why a whole body was refused."""
+        await self.keep([Refusal(index=0, code=error.code, reason=error.reason, excerpt=excerpt_of(excerpt))])
+
+
+def _refusal(index: int, error: EventError, item: Any) -> Refusal:
+    return Refusal(index=index, code=error.code, reason=error.reason, excerpt=excerpt_of(item))
+
+
+def _conflicted(conflict: ConflictError, places: Sequence[int], refusals: Sequence[Refusal]) -> Report:
+    """Report that nothing was stored: a conflict is no bad input, so it isn't kept as a refusal."""
+    first = Result(0, REFUSED, code="conflict", reason=str(conflict))
+    others = [
+        Result(place, REFUSED, code="not_stored", reason="Sent along with a change that met a conflict.")
+        for place in places[1:]
+    ]
+    bad = [Result(one.index, REFUSED, code=one.code, reason=one.reason) for one in refusals]
+    results = sorted([first, *others, *bad], key=lambda result: result.index)
+    return Report(results, 0, 0, len(results))
+
+
+def _report(stored: Sequence[Stored], places: Sequence[int], refusals: Sequence[Refusal]) -> Report:
+    results = [
+        Result(
+            place, DUPLICATE if one.is_duplicate else STORED,
+            channel=one.channel, offset=one.position.offset, epoch=one.position.epoch,
+        )
+        for place, one in zip(places, stored, strict=True)
+    ]  # fmt: skip
+    if refusals:
+        results += [Result(one.index, REFUSED, code=one.code, reason=one.reason) for one in refusals]
+        results.sort(key=lambda result: result.index)
+    duplicates = sum(one.is_duplicate for one in stored)
+    return Report(results, len(stored) - duplicates, duplicates, len(refusals))
