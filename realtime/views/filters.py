@@ -6,7 +6,7 @@ Threads: any. The memo is only a saving: two threads at once may both search, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -15,8 +15,10 @@ from realtime.protocol.events import JsonObject
 if TYPE_CHECKING:
     from realtime.store import DocumentState
 
+_Memo: TypeAlias = dict[str, tuple[JsonObject, bool]]
+
 _MEMOS_KEPT: Final = 4
-_memos: dict[tuple[str, str], dict[str, tuple[JsonObject, bool]]] = {}
+_memos: dict[tuple[str, str], _Memo] = {}
 
 
 class Filters(msgspec.Struct, frozen=True):
@@ -54,8 +56,12 @@ def select(collection: str, states: Iterable[DocumentState], filters: Filters) -
     needle = filters.search.strip().casefold()
     if not needle:
         return list(chosen)
-    memo = _memo(collection, needle)
-    return [state for state in chosen if _contains(state, needle, memo)]
+    key = (collection, needle)
+    known: _Memo = _memos.get(key, {})
+    memo: _Memo = {}
+    found = [state for state in chosen if _contains(state, needle, known, memo)]
+    _keep(key, memo)
+    return found
 
 
 def _equals(field: str, value: str) -> Callable[[JsonObject], bool]:
@@ -68,20 +74,17 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _contains(state: DocumentState, needle: str, memo: dict[str, tuple[JsonObject, bool]]) -> bool:
-    known = memo.get(state.id)
-    if known is not None and known[0] is state.document:
-        return known[1]
-    found = any(needle in text_of(value).casefold() for value in state.document.values())
-    memo[state.id] = (state.document, found)
-    return found
+def _contains(state: DocumentState, needle: str, known: _Memo, memo: _Memo) -> bool:
+    entry = known.get(state.id)
+    if entry is None or entry[0] is not state.document:
+        entry = (state.document, any(needle in text_of(value).casefold() for value in state.document.values()))
+    memo[state.id] = entry
+    return entry[1]
 
 
-def _memo(collection: str, needle: str) -> dict[str, tuple[JsonObject, bool]]:
-    key = (collection, needle)
-    memo = _memos.get(key)
-    if memo is None:
-        while len(_memos) >= _MEMOS_KEPT:
-            _memos.pop(next(iter(_memos)), None)
-        memo = _memos[key] = {}
-    return memo
+def _keep(key: tuple[str, str], memo: _Memo) -> None:
+    """Keep the newest few searches only; what is no longer in the collection isn't in `memo` any more."""
+    _memos.pop(key, None)
+    while len(_memos) >= _MEMOS_KEPT:
+        _memos.pop(next(iter(_memos)), None)
+    _memos[key] = memo

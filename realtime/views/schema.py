@@ -18,9 +18,10 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _WORD: Final = re.compile(r"[_\-.\s]+|(?<=[a-z0-9])(?=[A-Z])")
 # A reader wants to see what is measured, not what numbers a thing.
 _MEASURES: Final = re.compile(
-    r"delay|amount|total|price|cost|value|score|duration|latency|temp|speed|level|load|rate|size|weight|quantity|qty|ms$|_s$", re.I
+    r"delay|amount|total|price|cost|value|score|duration|latency|temp|speed|level|load|rate|size|weight|quantity|qty|ms$",
+    re.IGNORECASE,
 )  # fmt: skip
-_NAMES: Final = re.compile(r"(^|_)(id|year|month|day|hour|minute|number|no|zip|code|flight|phone)$", re.I)
+_NAMES: Final = re.compile(r"(^|_)(id|year|month|day|hour|minute|number|no|zip|code|flight|phone)$", re.IGNORECASE)
 
 
 class Column(msgspec.Struct, frozen=True):

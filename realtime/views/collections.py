@@ -1,0 +1,264 @@
+"""Renders collections: their cards, the window of a table, the chart of a field. Pure.
+
+What is asked for by default costs the window shown; a search, a sort by a column or a count reads every document.
+Times are unix milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from heapq import nlargest, nsmallest
+from typing import TYPE_CHECKING, Any, Final
+
+from realtime.protocol.channels import collection_channel
+from realtime.protocol.events import CollectionDeleted, JsonObject
+from realtime.views.figures import figure, layout, local_times, zone_label
+from realtime.views.filters import Filters, select, text_of
+from realtime.views.freshness import judge
+from realtime.views.registry import Value, view
+from realtime.views.schema import (
+    COLUMNS_SHOWN,
+    Column,
+    best_field,
+    columns_of,
+    countable_fields,
+    label_of,
+    numeric_fields,
+)
+from realtime.views.words import BLUE, plural
+
+if TYPE_CHECKING:
+    from realtime.store import CollectionSummary, DocumentState, Store
+
+WINDOW: Final = 200
+LARGEST_WINDOW: Final = 2_000
+_BARS_SHOWN: Final = 15
+_GONE_SHOWN: Final = 100
+
+
+@view(kind="cards", topics=("collections", "connection"), refresh_s=1.0)
+def cards(store: Store, *, now: float) -> Value:
+    """Render a card for every collection, the busiest of the last hour first where they differ, else by name."""
+    is_linked = store.connection.is_connected
+    found = [_card(store, summary, is_linked=is_linked, now=now) for summary in store.collections(now=now)]
+    return {"cards": sorted(found, key=lambda card: card["name"])}
+
+
+@view(kind="cards", topics=("collections", "connection"), refresh_s=1.0)
+def busiest(store: Store, *, now: float, limit: int = 8) -> Value:
+    """Render the collections with most events in the last hour, most first; `share` is against the busiest."""
+    is_linked = store.connection.is_connected
+    found = [_card(store, summary, is_linked=is_linked, now=now) for summary in store.collections(now=now)]
+    found.sort(key=lambda card: (-card["lastHour"], card["name"]))
+    most = max((card["lastHour"] for card in found), default=0)
+    return {"cards": [{**card, "share": card["lastHour"] / most if most else 0.0} for card in found[:limit]]}
+
+
+def _card(store: Store, summary: CollectionSummary, *, is_linked: bool, now: float) -> dict[str, Any]:
+    channel = collection_channel(summary.name)
+    freshness = judge(summary, is_linked=is_linked, now=now)
+    seconds = store.rates(channel, now=now, bucket_s=1, buckets=300)
+    running = int(now) % 10 + 1
+    whole = seconds[: len(seconds) - running]
+    tens = [sum(whole[max(0, end - 10) : end]) for end in range(len(whole), 0, -10)][::-1]
+    return {
+        "name": summary.name,
+        "label": label_of(summary.name),
+        "count": summary.count,
+        "ratePerMin": summary.rate_per_min,
+        "lastHour": sum(store.rates(channel, now=now, bucket_s=60, buckets=60)),
+        "lastChangeAt": _ms(summary.last_change_at),
+        "freshness": freshness.word,
+        "symbol": freshness.symbol,
+        "tone": freshness.tone,
+        "staleSince": _ms(freshness.since),
+        "spark": [*tens, sum(seconds[-running:])][-30:],
+    }
+
+
+def _topics(*, collection: str, **_others: Any) -> tuple[str, ...]:
+    return (collection_channel(collection),)
+
+
+@view(kind="table", topics=_topics)
+def table(
+    store: Store,
+    *,
+    now: float,  # noqa: ARG001  # every view is given the time
+    collection: str,
+    limit: int = WINDOW,
+    sort: str = "",
+    descending: bool = True,
+    search: str = "",
+    field: str = "",
+    value: str = "",
+) -> Value:
+    """Render the window of a table: the first `limit` documents that pass, most recently changed first.
+
+    With `sort` they are ordered by that field instead; documents without it come last. `total` counts all that
+    pass, `gone` lists ids that were deleted lately, so that a table standing still can strike them out.
+    """
+    limit = max(1, min(limit, LARGEST_WINDOW))
+    filters = Filters(search, field, value)
+    states, total = window(store, collection, filters=filters, limit=limit, sort=sort, descending=descending)
+    columns = columns_of([state.document for state in states])
+    shown = columns[:COLUMNS_SHOWN]
+    return {
+        "columns": [{"key": column.key, "label": column.label, "kind": column.kind} for column in shown],
+        "rows": [_row(state, shown) for state in states],
+        "total": total,
+        "all": total if filters.is_empty else len(store.collection(collection).documents),
+        "shown": len(states),
+        "sort": sort,
+        "descending": descending,
+        "gone": _gone(store, collection),
+        "note": _note(states, total, filters=filters, fields=len(columns)),
+    }
+
+
+def window(
+    store: Store, collection: str, *, filters: Filters, limit: int, sort: str = "", descending: bool = True
+) -> tuple[Sequence[DocumentState], int]:
+    """Return the first `limit` documents that pass, in order, and how many pass in all."""
+    documents = store.collection(collection).documents
+    if filters.is_empty and not sort:
+        return store.recent(collection, limit), len(documents)
+    if filters.is_empty:
+        return _first(list(documents.values()), sort, limit=limit, descending=descending), len(documents)
+    passing = select(collection, documents.values(), filters)
+    if not sort:
+        return passing[: -limit - 1 : -1], len(passing)
+    return _first(passing, sort, limit=limit, descending=descending), len(passing)
+
+
+def _first(states: list[DocumentState], sort: str, *, limit: int, descending: bool) -> list[DocumentState]:
+    with_it = [state for state in states if state.document.get(sort) is not None]
+    choose = nlargest if descending else nsmallest
+    found = choose(limit, with_it, key=lambda state: order_key(state.document[sort]))
+    if len(found) < limit:
+        found += [state for state in reversed(states) if state.document.get(sort) is None][: limit - len(found)]
+    return found
+
+
+def order_key(value: Any) -> tuple[int, float, str]:
+    """Give any JSON value a place: numbers (and booleans) by size, then texts regardless of case, then the rest."""
+    if isinstance(value, int | float):
+        return (0, _size(value), "")
+    if isinstance(value, str):
+        return (1, 0.0, value.casefold())
+    return (2, 0.0, text_of(value))
+
+
+def _size(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
+def _row(state: DocumentState, columns: Sequence[Column]) -> dict[str, Any]:
+    return {
+        "id": state.id,
+        "version": state.offset,
+        "cells": [state.document.get(column.key) for column in columns],
+        "changedAt": _ms(state.changed_at),
+    }
+
+
+def _gone(store: Store, collection: str) -> list[str]:
+    """List ids deleted lately that haven't come back."""
+    deleted = store.feed(limit=_GONE_SHOWN, channels=(collection_channel(collection),), types=(CollectionDeleted.TYPE,))
+    ids = [entry.event.id for entry in deleted if isinstance(entry.event, CollectionDeleted)]
+    return [identifier for identifier in dict.fromkeys(ids) if store.document(collection, identifier) is None]
+
+
+def _note(states: Sequence[DocumentState], total: int, *, filters: Filters, fields: int) -> str:
+    which = f" {filters.describe()}" if not filters.is_empty else ""
+    text = f"Showing {len(states):,} of {total:,}{which}" if len(states) < total else plural(total, "document") + which
+    return text + (f" · {COLUMNS_SHOWN} of {fields} fields" if fields > COLUMNS_SHOWN else "")
+
+
+@view(kind="chart", topics=_topics)
+def chart(
+    store: Store,
+    *,
+    now: float,  # noqa: ARG001  # every view is given the time
+    collection: str,
+    y: str = "",
+    zone: str = "UTC",
+    search: str = "",
+    field: str = "",
+    value: str = "",
+) -> Value:
+    """Render the field `y` (chosen for the reader when empty): numbers over the newest documents, other fields counted."""
+    filters = Filters(search, field, value)
+    newest, _ = window(store, collection, filters=filters, limit=WINDOW)
+    documents = [state.document for state in newest]
+    columns = columns_of(documents)
+    chosen = y or best_field(columns, documents)
+    if chosen is None:
+        return figure([], layout(is_time=False))
+    if chosen in numeric_fields(columns):
+        return _points(newest, chosen, zone=zone)
+    states = store.collection(collection).documents.values()
+    return _counts([state.document for state in select(collection, states, filters)], chosen)
+
+
+def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
+    """Draw a field's values at the moments their documents changed, oldest first."""
+    drawn = [
+        (state.changed_at, state.document[name], state.id)
+        for state in reversed(newest)
+        if state.changed_at is not None and isinstance(state.document.get(name), int | float)
+    ]
+    trace = {
+        "type": "scatter", "mode": "markers", "name": label_of(name),
+        "x": local_times([moment for moment, _, _ in drawn], zone=zone),
+        "y": [value for _, value, _ in drawn],
+        "text": [identifier for _, _, identifier in drawn],
+        "marker": {"color": BLUE, "size": 6, "opacity": 0.75},
+        "hovertemplate": "%{y}<br>%{text}<br>%{x|%H:%M:%S}<extra></extra>",
+    }  # fmt: skip
+    return figure([trace], layout(x_title=zone_label(zone), y_title=label_of(name)))
+
+
+def _counts(documents: Sequence[JsonObject], name: str) -> Value:
+    """Draw how many documents have each value, the commonest on top; what is beyond the first 15 is one bar."""
+    counts = Counter(text_of(document[name]) for document in documents if document.get(name) is not None)
+    common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    bars = common[:_BARS_SHOWN]
+    rest = sum(count for _, count in common[_BARS_SHOWN:])
+    if rest:
+        bars = [*bars, (f"{len(common) - _BARS_SHOWN:,} others", rest)]
+    bars.reverse()
+    trace = {
+        "type": "bar", "orientation": "h", "name": label_of(name),
+        "x": [count for _, count in bars], "y": [word[:40] for word, _ in bars],
+        "text": [f"{count:,}" for _, count in bars], "textposition": "auto", "cliponaxis": False,
+        "marker": {"color": BLUE}, "hovertemplate": "%{y}: %{x:,}<extra></extra>",
+    }  # fmt: skip
+    return figure([trace], layout(is_time=False, bars="stack"), type="linear")
+
+
+def chartable(store: Store, collection: str) -> tuple[tuple[str, ...], str | None]:
+    """List the fields worth drawing (numbers first, then what can be counted), and the one to begin with."""
+    documents = [state.document for state in store.recent(collection, WINDOW)]
+    columns = columns_of(documents)
+    return numeric_fields(columns) + countable_fields(columns, documents), best_field(columns, documents)
+
+
+def fields(store: Store, collection: str) -> tuple[str, ...]:
+    """List the fields of the newest documents, for choosing one to filter by."""
+    return tuple(column.key for column in columns_of([state.document for state in store.recent(collection, WINDOW)]))
+
+
+def values_of(store: Store, collection: str, field: str, *, limit: int = 50) -> tuple[str, ...]:
+    """List a field's commonest values among the newest documents, for choosing one to filter by."""
+    newest = store.recent(collection, LARGEST_WINDOW)
+    counts = Counter(text_of(state.document[field]) for state in newest if field in state.document)
+    return tuple(value for value, _ in counts.most_common(limit))
+
+
+def _ms(moment: float | None) -> int | None:
+    return None if moment is None else round(moment * 1000)
