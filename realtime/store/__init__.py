@@ -1,0 +1,27 @@
+"""Holds what the app knows: documents, feed, people, counts, the connection's status; a version per topic.
+
+No sockets, HTTP, clocks or drawing in here: the client feeds it, views read it, and the caller brings the time.
+Threads: any. One lock inside `Store`, memory work only; what readers get is immutable.
+"""
+
+from realtime.store.model import (
+    CollectionSnapshot,
+    CollectionSummary,
+    ConnectionState,
+    ConnectionStatus,
+    DocumentState,
+    FeedEntry,
+    PersonSeen,
+)
+from realtime.store.store import Store
+
+__all__ = [
+    "CollectionSnapshot",
+    "CollectionSummary",
+    "ConnectionState",
+    "ConnectionStatus",
+    "DocumentState",
+    "FeedEntry",
+    "PersonSeen",
+    "Store",
+]

@@ -1,0 +1,243 @@
+"""The one place the app's knowledge lives: fed by the client, read by views. No sockets, HTTP, clocks, drawing.
+
+Threads: any. One lock, memory work only; a batch takes it once and signals once. What readers get is immutable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+import pandas as pd
+
+from realtime.metrics import STORE_APPLIED, STORE_DROPPED, STORE_UNKNOWN
+from realtime.protocol.channels import collection_channel
+from realtime.protocol.events import ConnectionEvent, Envelope, JsonObject, event_of
+from realtime.protocol.positions import Position
+from realtime.store.contents import CONNECTION, Contents, Meaning, unknown_in
+from realtime.store.documents import states_of
+from realtime.store.feed import select
+from realtime.store.frames import Frames
+from realtime.store.model import (
+    CollectionSnapshot,
+    CollectionSummary,
+    ConnectionStatus,
+    DocumentState,
+    FeedEntry,
+    PersonSeen,
+)
+
+Numbered: TypeAlias = tuple[Envelope, int]
+"""An envelope and its offset."""
+
+
+class Store:
+    """Documents, feed, people, counts and the connection's status, with a version per topic.
+
+    Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`.
+    `users` also rises when a collection event names its actor, for that is a person seen.
+    """
+
+    def __init__(self, *, feed_size: int = 500) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._contents = Contents(feed_size=feed_size)
+        self._frames = Frames()
+        self._status = ConnectionStatus()
+        self._lag_s: float | None = None
+
+    # Writing
+
+    def apply(
+        self,
+        channel: str,
+        envelopes: Sequence[Numbered],
+        *,
+        epoch: str,
+        now: float,
+        published_at: Sequence[float] | None = None,
+        lag_s: float | None = None,
+    ) -> int:
+        """Apply a run of events of one channel, oldest first, under one lock; return how many were new.
+
+        What the channel's position already covers is dropped and counted. Another epoch than the position's starts
+        the channel anew: its documents belonged to a stream that no longer exists. `published_at` says when the
+        gateway stored each event, for those that come late (a resume): they are counted at their own time.
+        """
+        meanings = _meanings(envelopes)
+        with self._lock:
+            applied = self._contents.apply(channel, meanings, epoch=epoch, now=now, published_at=published_at)
+            if applied:
+                self._lag_s = lag_s if lag_s is not None else self._lag_s
+                self._changed.notify_all()
+        if applied:
+            STORE_APPLIED.inc(applied)
+        if applied < len(meanings):
+            STORE_DROPPED.inc(len(meanings) - applied)
+        if unknown := unknown_in(meanings):
+            STORE_UNKNOWN.inc(unknown)
+        return applied
+
+    def load_snapshot(
+        self,
+        collection: str,
+        documents: Iterable[tuple[JsonObject, int | None]],
+        *,
+        position: Position,
+        now: float,
+        history: Sequence[Numbered] = (),
+        published_at: Sequence[float] | None = None,
+    ) -> None:
+        """Replace a collection by a snapshot, taken at `position` or later, and go on from that position.
+
+        `documents` come with the offset of their last event, or None. `history` is the newest events of the channel:
+        those the feed hasn't had and the position covers are put into feed, people and counts, not into documents.
+        One thread at a time may feed a channel.
+        """
+        channel = collection_channel(collection)
+        meanings, listing = _meanings(history), list(documents)
+        known = self.collection(collection).documents
+        states = states_of(listing, offset=position.offset, known=known)
+        with self._lock:
+            self._contents.documents(collection).replace(states)
+            self._contents.replay(channel, meanings, position=position, now=now, published_at=published_at)
+            self._changed.notify_all()
+
+    def load_history(
+        self,
+        channel: str,
+        history: Sequence[Numbered],
+        *,
+        position: Position,
+        now: float,
+        published_at: Sequence[float] | None = None,
+    ) -> None:
+        """Take in the newest events of a channel that has no documents, oldest first, and go on from `position`."""
+        meanings = _meanings(history)
+        with self._lock:
+            self._contents.replay(channel, meanings, position=position, now=now, published_at=published_at)
+            self._changed.notify_all()
+
+    def set_connection(self, status: ConnectionStatus, *, now: float) -> None:
+        """Take the connection's status. Its topic rises only when more than the running numbers changed.
+
+        The store knows lag and last event itself, and overrides them.
+        """
+        with self._lock:
+            self._contents.now = max(self._contents.now, now)
+            is_same = status.looks_like(self._status)
+            self._status = status
+            if not is_same:
+                self._contents.topics.bump((CONNECTION,))
+                self._changed.notify_all()
+
+    def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
+        """Put an event the client raised itself into the feed. It has no position and isn't counted in `all`."""
+        with self._lock:
+            self._contents.raise_local(event, now=now)
+            self._changed.notify_all()
+
+    # Reading
+
+    @property
+    def sequence(self) -> int:
+        """Return the number of the newest feed entry: how many events were taken in, all in all."""
+        return self._contents.sequence
+
+    @property
+    def connection(self) -> ConnectionStatus:
+        """Return the connection's status, lag and last event included."""
+        with self._lock:
+            return msgspec.structs.replace(self._status, lag_s=self._lag_s, last_event_at=self._contents.last_event_at)
+
+    def position(self, channel: str) -> Position | None:
+        """Return up to where a channel has been applied, None if it never was."""
+        with self._lock:
+            return self._contents.positions.get(channel)
+
+    def version(self, topic: str) -> int:
+        """Return the tick at which a topic last changed, 0 if it never did."""
+        with self._lock:
+            return self._contents.topics.version(topic)
+
+    def wait_for_changes(self, after: int, *, timeout_s: float) -> tuple[int, frozenset[str]]:
+        """Wait until the tick passes `after`; return the tick and the topics that changed since. O(changed topics)."""
+        topics = self._contents.topics
+        with self._changed:
+            self._changed.wait_for(lambda: topics.tick > after, timeout_s)
+            return topics.tick, topics.since(after)
+
+    def collection(self, name: str) -> CollectionSnapshot:
+        """Return all documents of a collection (empty if unknown); made once a version, shared by all readers."""
+        channel = collection_channel(name)
+        with self._lock:
+            documents = self._contents.collections.get(name)
+            version = self._contents.topics.version(channel)
+            position = self._contents.positions.get(channel)
+            if documents is None:
+                return CollectionSnapshot(name, version, position, {})
+            return documents.snapshot(version=version, position=position)
+
+    def document(self, collection: str, identifier: str) -> DocumentState | None:
+        """Return one document, or None. O(1)."""
+        with self._lock:
+            documents = self._contents.collections.get(collection)
+            return None if documents is None else documents.get(identifier)
+
+    def recent(self, collection: str, limit: int) -> tuple[DocumentState, ...]:
+        """Return the documents changed last, newest first. O(limit)."""
+        with self._lock:
+            return self._contents.recent(collection, limit)
+
+    def frame(self, collection: str) -> pd.DataFrame:
+        """Return a collection as a DataFrame (index `id`); made once a version, shared by all, copied on write."""
+        return self._frames.get(self.collection(collection))
+
+    def collections(self, *, now: float | None = None) -> tuple[CollectionSummary, ...]:
+        """Return every collection in numbers, by name; rates are of the minute up to `now` (None: the last event)."""
+        contents = self._contents
+        with self._lock:
+            moment = contents.now if now is None else now
+            return tuple(contents.summary(name, now=moment) for name in sorted(contents.collections))
+
+    def feed(
+        self,
+        *,
+        limit: int = 50,
+        channels: Collection[str] | None = None,
+        types: Collection[str] | None = None,
+        search: str | None = None,
+    ) -> tuple[FeedEntry, ...]:
+        """Return events, newest first: of these channels (`connection`: the client's own), types, with this text."""
+        with self._lock:
+            if channels is None and types is None and not search:
+                return self._contents.feed.latest(limit)
+            entries = self._contents.feed.newest_first(channels)
+        return select(entries, limit=limit, types=types, search=search)
+
+    def people(self) -> tuple[PersonSeen, ...]:
+        """Return who was seen, last seen first; at most ten thousand."""
+        with self._lock:
+            return self._contents.people.all()
+
+    def rates(self, key: str, *, now: float, bucket_s: Literal[1, 60], buckets: int) -> tuple[int, ...]:
+        """Return counts per bucket, oldest first, the running one last.
+
+        Keys: `all` · `type:<type>` · `collection:<name>` · `kind:created|updated|deleted|user|system`.
+        Raises ValueError when more buckets are asked for than are kept (600 of 1 s, 1,500 of 60 s).
+        """
+        with self._lock:
+            return self._contents.counts.rates(key, now=now, bucket_s=bucket_s, buckets=buckets)
+
+    def totals(self) -> Mapping[str, int]:
+        """Return what `rates` counts since the process began, and `duplicates` and `people_forgotten`."""
+        contents = self._contents
+        with self._lock:
+            own = {"duplicates": contents.duplicates, "people_forgotten": contents.people.forgotten}
+            return {**contents.counts.totals(), **own}
+
+
+def _meanings(envelopes: Sequence[Numbered]) -> list[Meaning]:
+    return [(envelope, offset, event_of(envelope)) for envelope, offset in envelopes]
