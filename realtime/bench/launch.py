@@ -44,9 +44,7 @@ def project_root() -> Path:
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with `settings` (variable → value), without the caller's TIDEBOARD_* and STREAMLIT_*."""
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith((_PREFIX, "STREAMLIT_", "COVERAGE_"))
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith((_PREFIX, "STREAMLIT_"))}
     return {**inherited, "PYTHONUNBUFFERED": "1", **settings}
 
 

@@ -1,0 +1,215 @@
+"""Measures how long an event takes from its POST to the drawn chart, in real pages, beside the usual ways.
+
+Each way has the machine for itself, one after the other, and the same events at the same pace.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from realtime.bench import browser, peers, report
+from realtime.bench.events import COLLECTION, as_array, reading
+from realtime.bench.launch import running_app, start_script, temporary_folder
+from realtime.bench.pace import pace_for
+from realtime.bench.paints import PageCount, Posted, count_page
+from realtime.bench.posting import OpenLoop, PostFailed, Producer
+from realtime.bench.process import Process
+from realtime.bench.spread import Spread, spread_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+POINTS: Final = 200
+_HEAD_START_S: Final = 0.5
+_ARRIVE_WITHIN_S: Final = 10.0
+_PEERS: Final = {"st.fragment(run_every=0.25)": "fragment.py", "st_autorefresh every 1 s": "autorefresh.py"}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one way of keeping a page current did. Times are in milliseconds, CPU in cores (0.1 is 10 % of one)."""
+
+    name: str
+    tabs: int
+    from_post: Spread | None
+    from_answer: Spread | None
+    paints_per_event: float
+    lost: int
+    out_of_order: int
+    removals: int
+    server_cpu: float
+    browser_cpu: float
+    clock_error_ms: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What `bench latency` found. `answered` is the time of a POST, `late` how late our own posts were sent."""
+
+    tabs: int
+    rate: float
+    duration_s: float
+    events: int
+    answered: Spread | None
+    late: Spread | None
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    tabs: int
+    rate: float
+    duration_s: float
+
+
+def measure_latency(
+    *, tabs: int, rate: float, duration_s: float, with_peers: bool, say: Callable[[str], None]
+) -> Latency:
+    """Start the app and a Chromium, post at the pace, and judge what the pages wrote down.
+
+    `say` is told what happens meanwhile. Raises StartError when something can't be started, PostFailed when events
+    weren't stored.
+    """
+    trial = _Trial(tabs, rate, duration_s)
+    with running_app() as app, browser.chromium() as chromium:
+        run = _Run(app, trial)
+        say(f"Tideboard: {tabs} tab(s), {rate:g} events/s for {duration_s:g} s")
+        ways = [
+            run.measure("Tideboard", chromium, server=app, url=f"{app.base_url}/collections?collection={COLLECTION}")
+        ]
+        posted = run.posted
+        for name, script in _PEERS.items() if with_peers else ():
+            say(f"{name}: the same")
+            with _running_peer(script, app) as peer:
+                ways.append(run.measure(name, chromium, server=peer, url=peer.base_url))
+    return Latency(
+        tabs=tabs,
+        rate=rate,
+        duration_s=duration_s,
+        events=len(posted),
+        answered=spread_of(p.answered_ms - p.sent_ms for p in posted.values() if p.answered_ms is not None),
+        late=spread_of(p.sent_ms - p.due_ms for p in posted.values()),
+        ways=tuple(ways),
+    )
+
+
+class _Run:
+    """One run's readings: numbered on from way to way, so that no number means two events."""
+
+    def __init__(self, app: Process, trial: _Trial) -> None:
+        self._app = app
+        self._trial = trial
+        self._name = uuid.uuid4().hex[:8]
+        self._next = 1
+        self.posted: dict[int, Posted] = {}
+        self._fill()
+
+    def measure(self, name: str, chromium: Browser, *, server: Process, url: str) -> Way:
+        """Open the tabs, fill their charts, post at the pace, and return what came of it."""
+        with browser.open_tabs(chromium, url, count=self._trial.tabs) as pages:
+            last = self._fill()
+            if not browser.wait_until_drawn(pages, last, within_s=30):
+                raise PostFailed(f"{name}: a page never drew the chart it was opened for; nothing was measured.")
+            browser.forget(pages)
+            server_meter, browser_meter = server.cpu_s(), browser.browser_meter()
+            browser_before, began = browser_meter.read_s(), time.monotonic()
+            self._post(pages)
+            seconds = time.monotonic() - began
+            return _judge(
+                name,
+                pages,
+                self.posted,
+                server_cpu=(server.cpu_s() - server_meter) / seconds,
+                browser_cpu=(browser_meter.read_s() - browser_before) / seconds,
+            )
+
+    def _fill(self) -> int:
+        """Post as many readings as a chart has points, at once, and return the last number."""
+        producer = Producer(self._app.base_url)
+        numbers = range(self._next, self._next + POINTS)
+        producer.post(as_array([reading(number, run=self._name) for number in numbers]))
+        producer.close()
+        self._next += POINTS
+        return self._next - 1
+
+    def _post(self, pages: list[Page]) -> None:
+        pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._trial.rate, duration_s=self._trial.duration_s)
+        loop = OpenLoop(
+            self._app.base_url,
+            pace,
+            body_of=lambda number: as_array([reading(number, run=self._name)]),
+            first=self._next,
+        )
+        self._next += pace.count
+        thread = threading.Thread(target=loop.run, name="bench-open-loop", daemon=True)
+        thread.start()
+        thread.join()
+        if loop.failures:
+            raise PostFailed(f"{len(loop.failures)} of {pace.count} posts failed: {loop.failures[0]}")
+        self.posted = loop.posted
+        browser.wait_until_drawn(pages, self._next - 1, within_s=_ARRIVE_WITHIN_S)
+
+
+def _judge(name: str, pages: list[Page], posted: dict[int, Posted], *, server_cpu: float, browser_cpu: float) -> Way:
+    counts: list[PageCount] = [count_page(browser.paints_of(page), posted) for page in pages]
+    return Way(
+        name=name,
+        tabs=len(pages),
+        from_post=spread_of(time_ms for count in counts for time_ms in count.from_due_ms),
+        from_answer=spread_of(time_ms for count in counts for time_ms in count.from_answer_ms),
+        paints_per_event=sum(count.paints for count in counts) / (len(pages) * len(posted)),
+        lost=sum(len(count.lost) for count in counts),
+        out_of_order=sum(len(count.out_of_order) + count.went_back for count in counts),
+        removals=sum(browser.removals_of(page) for page in pages),
+        server_cpu=server_cpu,
+        browser_cpu=browser_cpu,
+        clock_error_ms=max(browser.clock_error_ms(page) for page in pages),
+    )
+
+
+@contextmanager
+def _running_peer(script: str, app: Process) -> Iterator[Process]:
+    path = Path(peers.__file__).with_name(script)
+    arguments = [app.ws_url, COLLECTION, str(POINTS)]
+    with temporary_folder() as folder, start_script(path, folder=folder, arguments=arguments) as peer:
+        peer.wait_ready()
+        yield peer
+
+
+def table_of(outcome: Latency) -> Table:
+    """Lay the outcome out for people."""
+    columns = ["way", "p50", "p95", "p99", "max", "answered→DOM p95", "paints/event", "lost", "out of order"]
+    rows = [
+        [
+            way.name,
+            *report.spread_cells(way.from_post),
+            report.milliseconds(way.from_answer.p95 if way.from_answer else None),
+            f"{way.paints_per_event:.2f}",
+            str(way.lost),
+            str(way.out_of_order),
+            str(way.removals),
+            report.percent(way.server_cpu),
+            report.percent(way.browser_cpu),
+        ]
+        for way in outcome.ways
+    ]
+    answered = outcome.answered
+    return report.table_of(
+        f"POST → DOM in ms · {outcome.tabs} tab(s) · {outcome.rate:g} events/s for {outcome.duration_s:g} s",
+        columns=[*columns, "chart removed", "server CPU", "Chromium CPU"],
+        rows=rows,
+        caption=(
+            f"Chart of {POINTS} points, events stored durably; counted from the moment a POST was due. "
+            f"A POST was answered in {report.milliseconds(answered.p50 if answered else None)} ms (p50), "
+            f"{report.milliseconds(answered.p95 if answered else None)} ms (p95). CPU is of one core."
+        ),
+    )
