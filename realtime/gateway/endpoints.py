@@ -1,0 +1,117 @@
+"""Lists every HTTP route of the gateway once: what routes are made of, and what the OpenAPI description says. A table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One route. `handler` is `group.method` of the routes' objects; schemas are names in the description.
+
+    `answers`: HTTP status → name of the body's schema ("" for none). Errors common to all are added to it.
+    """
+
+    method: str
+    path: str
+    handler: str
+    summary: str
+    body: str = ""
+    body_types: tuple[str, ...] = (JSON,)
+    answers: dict[int, str]
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    answer_type: str = JSON
+
+
+_DOCUMENTS: Final = "/api/collections/{collection}/documents"
+_DOCUMENT: Final = _DOCUMENTS + "/{id:path}"
+_IF: Final = ("If-Match", "Idempotency-Key")
+_EVENT_TYPES: Final = (
+    JSON, "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
+)  # fmt: skip
+
+
+def _command(name: str, summary: str, body: str) -> Endpoint:
+    return Endpoint(
+        method="POST", path=f"/api/{name}", handler=f"channels.{name}", summary=summary, body=body,
+        answers={200: "CommandReply"},
+    )  # fmt: skip
+
+
+# The history route stands before the document's own: an id may hold slashes, so the longer one has to be tried first.
+ENDPOINTS: Final = (
+    Endpoint(
+        method="POST", path="/api/events", handler="events.post_events",
+        summary="Store events: one CloudEvent, an array, or NDJSON, gzip too; says of each what became of it",
+        body="Events", body_types=_EVENT_TYPES,
+        answers={200: "Report", 207: "Report", 400: "Report", 413: "Report", 415: "Report", 422: "Report"},
+    ),
+    Endpoint(
+        method="GET", path="/api/ingestion-warnings", handler="events.list_warnings",
+        summary="List refused items with code, reason and excerpt, newest first",
+        answers={200: "Warnings"}, query=("limit", "before"),
+    ),
+    Endpoint(
+        method="GET", path="/api/collections", handler="documents.list_collections",
+        summary="List collections with their documents' count and position", answers={200: "Collections"},
+    ),
+    Endpoint(
+        method="GET", path=_DOCUMENTS, handler="documents.list_documents",
+        summary="Page through documents by id; `cursor` is null at the end, the position was read before the documents",
+        answers={200: "DocumentPage"}, query=("limit", "cursor"),
+    ),
+    Endpoint(
+        method="POST", path=_DOCUMENTS, handler="documents.create_document", summary="Make a new document",
+        body="Document", answers={201: "DocumentShown", 409: "Problem"}, headers=("Idempotency-Key",),
+    ),
+    Endpoint(
+        method="GET", path=_DOCUMENT + "/history", handler="documents.show_history",
+        summary="List the retained events of a document, newest first",
+        answers={200: "DocumentHistory"}, query=("limit", "before"),
+    ),
+    Endpoint(
+        method="GET", path=_DOCUMENT, handler="documents.show_document", summary="Show a document and its version",
+        answers={200: "DocumentShown", 304: "", 404: "Problem"}, headers=("If-None-Match",),
+    ),
+    Endpoint(
+        method="PUT", path=_DOCUMENT, handler="documents.replace_document",
+        summary="Put a document in place of what is there", body="Document",
+        answers={200: "DocumentShown", 201: "DocumentShown", 412: "Conflict"}, headers=(*_IF, "If-None-Match"),
+    ),
+    Endpoint(
+        method="PATCH", path=_DOCUMENT, handler="documents.merge_document",
+        summary="Change some fields of a document (JSON merge patch, RFC 7396)", body="Patch",
+        body_types=(JSON, "application/merge-patch+json"),
+        answers={200: "DocumentShown", 404: "Problem", 412: "Conflict"}, headers=_IF,
+    ),
+    Endpoint(
+        method="DELETE", path=_DOCUMENT, handler="documents.delete_document", summary="Delete a document",
+        answers={200: "DocumentDeleted", 404: "Problem", 412: "Conflict"}, headers=_IF,
+    ),
+    _command("publish", "Publish one event (Centrifugo's shape)", "PublishCommand"),
+    _command("history", "Read a part of a stream; with `since` it is the polling fallback", "HistoryCommand"),
+    _command("presence", "Tell who is subscribed to a channel", "ChannelCommand"),
+    _command("presence_stats", "Tell how many are subscribed to a channel", "ChannelCommand"),
+    _command("info", "Tell about this node", "EmptyCommand"),
+    _command("channels", "List channels with subscribers", "ChannelsCommand"),
+    Endpoint(
+        method="POST", path="/api/batch", handler="channels.batch", summary="Run several commands in order",
+        body="BatchCommand", answers={200: "BatchReply"},
+    ),
+    Endpoint(
+        method="GET", path="/api/health", handler="state.health",
+        summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
+    ),
+    Endpoint(
+        method="GET", path="/api/openapi.json", handler="state.description", summary="Answer this description",
+        answers={200: "Anything"},
+    ),
+    Endpoint(
+        method="GET", path="/metrics", handler="state.metrics", summary="Answer the numbers for Prometheus",
+        answers={200: "Text"}, answer_type="text/plain",
+    ),
+)  # fmt: skip

@@ -1,0 +1,220 @@
+"""Answers the HTTP routes in the shape of Centrifugo's server API: publish, history, presence, info, channels, batch.
+
+Replies are `{"result": …}` or `{"error": {"code", "message"}}`, with HTTP status 200 (Centrifugo docs, "Server API").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.config import Settings
+from realtime.errors import CommandError, EventError
+from realtime.gateway.bodies import CONTENT_TYPES
+from realtime.gateway.ingest import Ingest
+from realtime.gateway.log import EventLog
+from realtime.gateway.requests import read_json, reply
+from realtime.protocol.channels import is_known_channel
+from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.frames import (
+    ChannelRequest,
+    ClientInfo,
+    HistoryRequest,
+    HistoryResult,
+    PresenceResult,
+    PresenceStatsResult,
+    Publication,
+)
+
+_MOST_HISTORY: Final = 10_000
+_MOST_COMMANDS: Final = 1_000
+_T = TypeVar("_T")
+
+
+class Listener(Protocol):
+    """One connection, as far as these routes look."""
+
+    @property
+    def user(self) -> str: ...  # noqa: D102
+    @property
+    def channels(self) -> Collection[str]: ...  # noqa: D102
+
+
+class Audience(Protocol):
+    """Who is connected: what these routes need of the hub."""
+
+    @property
+    def members(self) -> Collection[Listener]: ...  # noqa: D102
+
+    def presence(self, channel: str) -> Mapping[str, ClientInfo]:
+        """Return who is subscribed, by client id."""
+
+
+class _Publish(msgspec.Struct):
+    channel: str
+    data: Any
+
+
+class _Batch(msgspec.Struct):
+    commands: list[dict[str, Any]]
+    parallel: bool = False
+
+
+class ChannelRoutes:
+    """Publishes to channels, reads their streams and tells who listens."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        ingest: Ingest,
+        *,
+        audience: Audience,
+        settings: Settings,
+        node: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._log = log
+        self._ingest = ingest
+        self._audience = audience
+        self._settings = settings
+        self._node = node
+        self._commands: dict[str, Callable[[Any], Awaitable[Any]]] = {
+            "publish": self._publish,
+            "history": self._history,
+            "presence": self._presence,
+            "presence_stats": self._presence_stats,
+            "info": self._info,
+            "channels": self._channels,
+        }
+
+    async def publish(self, request: Request) -> Response:
+        """Publish one event to the channel it belongs to."""
+        return await self._answer("publish", request)
+
+    async def history(self, request: Request) -> Response:
+        """Read a part of a channel's stream: what polls when the socket can't be had."""
+        return await self._answer("history", request)
+
+    async def presence(self, request: Request) -> Response:
+        """Tell who is subscribed to a channel."""
+        return await self._answer("presence", request)
+
+    async def presence_stats(self, request: Request) -> Response:
+        """Tell how many are subscribed to a channel."""
+        return await self._answer("presence_stats", request)
+
+    async def info(self, request: Request) -> Response:
+        """Tell about this node."""
+        return await self._answer("info", request)
+
+    async def channels(self, request: Request) -> Response:
+        """List the channels somebody is subscribed to."""
+        return await self._answer("channels", request)
+
+    async def batch(self, request: Request) -> Response:
+        """Run several commands one after the other; each has its own reply."""
+        try:
+            batch = _convert(await self._read(request), _Batch)
+            if len(batch.commands) > _MOST_COMMANDS:
+                raise refuse(ErrorCode.LIMIT_EXCEEDED)
+        except CommandError as error:
+            return reply(_error(error))
+        return reply({"replies": [await self._one_of_batch(command) for command in batch.commands]})
+
+    async def _answer(self, name: str, request: Request) -> Response:
+        try:
+            return reply({"result": await self._commands[name](await self._read(request))})
+        except CommandError as error:
+            return reply(_error(error))
+
+    async def _one_of_batch(self, command: dict[str, Any]) -> dict[str, Any]:
+        try:
+            [(name, content)] = command.items() if len(command) == 1 else [("", None)]
+            if name not in self._commands:
+                raise refuse(ErrorCode.METHOD_NOT_FOUND)
+            return {name: await self._commands[name](content)}
+        except CommandError as error:
+            return _error(error)
+
+    async def _read(self, request: Request) -> Any:
+        try:
+            return await read_json(request, settings=self._settings, types=CONTENT_TYPES)
+        except EventError as error:
+            if error.code == "empty_body":
+                return {}
+            raise
+
+    async def _publish(self, content: Any) -> Any:
+        command = _convert(content, _Publish)
+        try:
+            accepted = self._ingest.judge(command.data)
+        except EventError as error:
+            raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
+        if accepted.channel != command.channel:
+            raise refuse(ErrorCode.BAD_REQUEST, message=f"this event belongs to the channel {accepted.channel}")
+        [stored] = await self._ingest.store([accepted])
+        return stored.position
+
+    async def _history(self, content: Any) -> HistoryResult:
+        command = _convert(content, HistoryRequest)
+        limit = _MOST_HISTORY if command.limit < 0 else min(command.limit, _MOST_HISTORY)
+        page = await asyncio.to_thread(
+            self._log.read, _known(command.channel), since=command.since, limit=limit, reverse=command.reverse
+        )
+        if not page.is_complete:
+            raise refuse(ErrorCode.UNRECOVERABLE_POSITION)
+        publications = [
+            Publication(data=msgspec.Raw(record.raw), offset=record.offset, time=record.time_ms)
+            for record in page.publications
+        ]
+        return HistoryResult(publications, page.top.epoch, page.top.offset)
+
+    async def _presence(self, content: Any) -> PresenceResult:
+        channel = _known(_convert(content, ChannelRequest).channel)
+        return PresenceResult(dict(self._audience.presence(channel)))
+
+    async def _presence_stats(self, content: Any) -> PresenceStatsResult:
+        present = self._audience.presence(_known(_convert(content, ChannelRequest).channel))
+        return PresenceStatsResult(len(present), len({one.user for one in present.values()}))
+
+    async def _info(self, _: Any) -> dict[str, Any]:
+        members = self._audience.members
+        counts = {
+            "num_clients": len(members),
+            "num_users": len({member.user for member in members}),
+            "num_channels": len({channel for member in members for channel in member.channels}),
+        }
+        return {"nodes": [{**self._node(), **counts}]}
+
+    async def _channels(self, content: Any) -> dict[str, Any]:
+        pattern = content.get("pattern") if isinstance(content, dict) else None
+        counts: dict[str, int] = {}
+        for member in self._audience.members:
+            for channel in member.channels:
+                counts[channel] = counts.get(channel, 0) + 1
+        shown = {name: n for name, n in counts.items() if not isinstance(pattern, str) or fnmatchcase(name, pattern)}
+        return {"channels": {name: {"num_clients": count} for name, count in sorted(shown.items())}}
+
+
+def _convert(content: Any, cls: type[_T]) -> _T:
+    try:
+        return msgspec.convert(content, cls)
+    except msgspec.ValidationError as error:
+        raise refuse(ErrorCode.BAD_REQUEST, message=f"bad request: {error}") from error
+
+
+def _known(channel: str) -> str:
+    if not channel:
+        raise refuse(ErrorCode.BAD_REQUEST)
+    if not is_known_channel(channel):
+        raise refuse(ErrorCode.UNKNOWN_CHANNEL)
+    return channel
+
+
+def _error(error: CommandError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": error.message}}

@@ -1,0 +1,47 @@
+"""Answers the HTTP routes that tell how the gateway is: health, metrics, its own description."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.gateway.log import EventLog
+from realtime.gateway.openapi import describe
+from realtime.gateway.requests import reply
+from realtime.metrics import REGISTRY
+
+_MOST_POSITIONS: Final = 100
+
+
+class StateRoutes:
+    """Tells how the gateway is."""
+
+    def __init__(self, log: EventLog, *, version: str) -> None:
+        self._log = log
+        self._version = version
+
+    async def health(self, _: Request) -> Response:
+        """Tell whether it lives and can store; 503 while it can't."""
+        rows = self._log.channels()
+        trouble = self._log.trouble
+        store: dict[str, Any] = {
+            "events": sum(row.position.offset for row in rows),
+            "channels": len(rows),
+            "positions": {row.name: row.position for row in rows[:_MOST_POSITIONS]},
+            "trouble": trouble,
+        }
+        content = {"live": True, "ready": trouble is None, "version": self._version, "store": store}
+        return reply(content, status=200 if trouble is None else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Answer the numbers for Prometheus."""
+        body = await run_in_threadpool(generate_latest, REGISTRY)
+        return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+    async def description(self, _: Request) -> Response:
+        """Answer this API's OpenAPI description."""
+        return reply(describe(version=self._version))

@@ -1,0 +1,164 @@
+"""Describes the HTTP API as OpenAPI 3.1, from the table of endpoints and the classes of the wire. Nothing by hand twice."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from realtime.gateway.endpoints import ENDPOINTS, Endpoint
+from realtime.gateway.ingest import Report
+from realtime.gateway.records import RefusalRow
+from realtime.protocol.events import Envelope
+from realtime.protocol.frames import HistoryRequest
+from realtime.protocol.positions import Position
+
+_Json = dict[str, Any]
+_OBJECT: Final[_Json] = {"type": "object"}
+_STRING: Final[_Json] = {"type": "string"}
+_INTEGER: Final[_Json] = {"type": "integer"}
+_PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
+_QUERY: Final[dict[str, tuple[_Json, str]]] = {
+    "limit": ({"type": "integer", "minimum": 1, "maximum": 1000}, "How many at most"),
+    "before": ({"type": "integer", "minimum": 1}, "Go on from here: `before` of the page before this one"),
+    "cursor": (_STRING, "Go on from here: `cursor` of the page before this one"),
+}
+_HEADERS: Final = {
+    "If-Match": "The version (ETag) that was read; 412 if the document has changed since",
+    "If-None-Match": "`*` on a PUT: only if there is none; a version on a GET: 304 if it is still that",
+    "Idempotency-Key": "Repeats with the same key are answered with the first one's position and change nothing",
+}
+_STATUS: Final = {
+    200: "Done", 201: "Made", 207: "Some items were refused", 304: "Not changed", 400: "Not readable",
+    401: "A key or token is missing", 403: "A page of another site", 404: "Not there", 409: "There already",
+    412: "Changed meanwhile", 413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
+    503: "Can't be stored now; see Retry-After", 507: "The disk is full; see Retry-After",
+}  # fmt: skip
+
+
+def describe(*, version: str) -> _Json:
+    """Build the description of the HTTP API."""
+    paths: dict[str, _Json] = {}
+    for endpoint in ENDPOINTS:
+        path = _PARAMETER.sub(r"{\1}", endpoint.path)
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tideboard gateway", "version": version,
+            "description": "Events in, documents and streams out. The WebSocket half is at /connection/websocket.",
+        },
+        "paths": paths,
+        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY},
+        "security": [{}, {"apiKey": []}, {"token": []}],
+    }  # fmt: skip
+
+
+_SECURITY: Final = {
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+}
+
+
+def _operation(endpoint: Endpoint) -> _Json:
+    operation: _Json = {
+        "operationId": endpoint.handler.replace(".", "_"),
+        "summary": endpoint.summary,
+        "parameters": _parameters(endpoint),
+        "responses": {str(status): _answer(endpoint, status, schema) for status, schema in _all_answers(endpoint)},
+    }
+    if endpoint.body:
+        content = {kind: {"schema": _ref(endpoint.body)} for kind in endpoint.body_types}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _parameters(endpoint: Endpoint) -> list[_Json]:
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": _STRING} for name in _PARAMETER.findall(endpoint.path)
+    ]
+    for name in endpoint.query:
+        schema, description = _QUERY[name]
+        found.append({"name": name, "in": "query", "schema": schema, "description": description})
+    for name in endpoint.headers:
+        found.append({"name": name, "in": "header", "schema": _STRING, "description": _HEADERS[name]})
+    return found
+
+
+def _all_answers(endpoint: Endpoint) -> list[tuple[int, str]]:
+    """Add the answers that any route may give."""
+    common = {401: "Problem", 503: "Problem"}
+    if endpoint.method != "GET":
+        common |= {403: "Problem", 507: "Problem"}
+    if endpoint.body:
+        common |= {400: "Problem", 413: "Problem", 415: "Problem"}
+    if endpoint.method != "POST" or "{" in endpoint.path:
+        common |= {400: "Problem", 422: "Problem"}
+    return sorted((common | endpoint.answers).items())
+
+
+def _answer(endpoint: Endpoint, status: int, schema: str) -> _Json:
+    answer: _Json = {"description": _STATUS[status]}
+    if schema:
+        kind = endpoint.answer_type if status in endpoint.answers else "application/json"
+        answer["content"] = {kind: {"schema": _ref(schema)}}
+    return answer
+
+
+def _schemas() -> _Json:
+    _, made = msgspec.json.schema_components(
+        [Envelope, Report, RefusalRow, Position, HistoryRequest], ref_template="#/components/schemas/{name}"
+    )
+    return {**made, **_WRITTEN}
+
+
+def _ref(name: str) -> _Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: bool = True, **properties: _Json) -> _Json:
+    return {"type": "object", "properties": properties, **({"required": list(properties)} if required else {})}
+
+
+def _list(schema: _Json) -> _Json:
+    return {"type": "array", "items": schema}
+
+
+def _or_null(schema: _Json) -> _Json:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+_WRITTEN: Final[_Json] = {
+    "Events": {"oneOf": [_ref("Envelope"), _list(_ref("Envelope")), _STRING]},
+    "Document": {**_object(id=_STRING), "additionalProperties": True},
+    "Patch": _OBJECT,
+    "Problem": _object(error=_object(code=_STRING, reason=_STRING)),
+    "Conflict": _object(
+        error=_object(code=_STRING, reason=_STRING), document=_or_null(_ref("Document")), offset=_or_null(_INTEGER)
+    ),
+    "Warnings": _object(warnings=_list(_ref("RefusalRow")), before=_or_null(_INTEGER)),
+    "Collections": _object(
+        collections=_list(_object(name=_STRING, documents=_INTEGER, position=_ref("Position")))
+    ),
+    "DocumentPage": _object(
+        documents=_list(_ref("Document")), offsets=_list(_INTEGER), cursor=_or_null(_STRING), position=_ref("Position")
+    ),
+    "DocumentShown": _object(document=_ref("Document"), offset=_INTEGER, position=_ref("Position")),
+    "DocumentDeleted": _object(id=_STRING, collection=_STRING, position=_ref("Position")),
+    "DocumentHistory": _object(
+        events=_list(_object(offset=_INTEGER, storedAt=_STRING, event=_ref("Envelope"))),
+        before=_or_null(_INTEGER), isComplete={"type": "boolean"}, position=_ref("Position"),
+    ),
+    "PublishCommand": _object(channel=_STRING, data=_ref("Envelope")),
+    "HistoryCommand": _ref("HistoryRequest"),
+    "ChannelCommand": _object(channel=_STRING),
+    "ChannelsCommand": _object(required=False, pattern=_STRING),
+    "EmptyCommand": _OBJECT,
+    "BatchCommand": _object(commands=_list(_OBJECT)),
+    "CommandReply": {"oneOf": [_object(result=_OBJECT), _object(error=_object(code=_INTEGER, message=_STRING))]},
+    "BatchReply": _object(replies=_list(_OBJECT)),
+    "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
+    "Anything": _OBJECT,
+    "Text": _STRING,
+}  # fmt: skip
