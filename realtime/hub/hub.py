@@ -1,0 +1,165 @@
+"""Accepts sockets, keeps the list of connections, and broadcasts. What a channel holds is the backend's.
+
+Threads: the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Collection
+from typing import Final
+
+from starlette.websockets import WebSocket
+
+from realtime.hub.connection import Connection
+from realtime.hub.effects import Limits
+from realtime.hub.fanout import Fanout
+from realtime.hub.origin import is_own_origin
+from realtime.hub.outgoing import outgoing_publication
+from realtime.hub.ports import Backend, Member, OutPublication, Peer
+from realtime.hub.session import Session
+from realtime.metrics import CONNECTIONS, DELIVERIES
+from realtime.protocol.codes import DisconnectCode, hang_up
+from realtime.protocol.frames import ClientInfo
+
+_LOG = logging.getLogger(__name__)
+SUBPROTOCOL: Final = "centrifuge-json"
+_FOREIGN_SUBPROTOCOL: Final = "centrifuge-protobuf"
+SHUTDOWN_WITHIN_S: Final = 1.5
+PONG_WITHIN_S: Final = 8.0
+
+
+class Hub:
+    """The server side of the wire for one backend."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        name: str,
+        ping_s: float = 25.0,
+        queue_bytes: int = 1_048_576,
+        max_frame_bytes: int = 2_097_152,
+        connect_within_s: float = 10.0,
+        expired_grace_s: float = 25.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics."""
+        self.name = name
+        self._backend = backend
+        self._queue_bytes = queue_bytes
+        self._max_frame_bytes = max_frame_bytes
+        self._clock = clock
+        self._limits = Limits(
+            ping_s=ping_s,
+            pong_within_s=min(PONG_WITHIN_S, ping_s * 0.8),
+            connect_within_s=connect_within_s,
+            expired_grace_s=expired_grace_s,
+        )
+        self._tick_s = max(0.01, min(1.0, ping_s / 4, connect_within_s / 4))
+        self._fanout = Fanout(queue_bytes=queue_bytes)
+        self._connections: dict[Connection, None] = {}
+        self._ticking: asyncio.Task[None] | None = None
+        self._is_shut = False
+        self._deliveries = DELIVERIES.labels(name)
+        self._open = CONNECTIONS.labels(name)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one socket from the handshake to its end.
+
+        Refuses a foreign page's socket with 403 and one that only speaks Protobuf with 3506.
+        """
+        peer = _peer_of(websocket)
+        if self._is_shut or not is_own_origin(peer.headers):
+            await websocket.close()  # before accept, this is HTTP 403
+            return
+        offered = websocket.scope.get("subprotocols") or []
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        connection = self._connection(websocket, peer)
+        self._connections[connection] = None
+        self._open.inc()
+        if self._ticking is None or self._ticking.done():
+            self._ticking = asyncio.create_task(self._tick())
+        if _FOREIGN_SUBPROTOCOL in offered and SUBPROTOCOL not in offered:
+            connection.disconnect(hang_up(DisconnectCode.INAPPROPRIATE_PROTOCOL))
+        try:
+            await connection.read()
+        finally:
+            del self._connections[connection]
+            self._open.dec()
+
+    def broadcast(self, channel: str, publication: OutPublication) -> None:
+        """Send a publication to every subscriber of a channel; encoded once, and not at all when there is none."""
+        if channel in self._fanout.channels():
+            self._deliveries.inc(self._fanout.broadcast(channel, outgoing_publication(channel, publication)))
+
+    def subscribers(self, channel: str) -> Collection[Member]:
+        """List who is subscribed to a channel."""
+        return self._fanout.live(channel)
+
+    def channels(self) -> Collection[str]:
+        """List the channels someone is subscribed to."""
+        return [channel for channel in self._fanout.channels() if self._fanout.live(channel)]
+
+    @property
+    def members(self) -> Collection[Member]:
+        """List all connections, those not let in yet included."""
+        return list(self._connections)
+
+    def presence(self, channel: str) -> dict[str, ClientInfo]:
+        """Say who is subscribed to a channel, by client id."""
+        return {one.client: one.client_info() for one in self._fanout.live(channel)}
+
+    async def shutdown(self) -> None:
+        """End every connection with 3001, which means come back, within two seconds; accept no more.
+
+        Call it before the ASGI server closes its sockets: uvicorn sends its own 1012 to those it still finds open.
+        """
+        self._is_shut = True
+        leaving = list(self._connections)
+        for connection in leaving:
+            connection.disconnect(hang_up(DisconnectCode.SHUTDOWN))
+        deadline = time.monotonic() + SHUTDOWN_WITHIN_S
+        while self._connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self._connections):
+            connection.give_up()
+        if self._ticking is not None:
+            self._ticking.cancel()
+
+    def _connection(self, websocket: WebSocket, peer: Peer) -> Connection:
+        identity = uuid.uuid4()
+        session = Session(
+            str(identity),
+            now=self._clock(),
+            limits=self._limits,
+            stagger=(identity.int & 0xFFFF) / 0xFFFF,
+            log=_LOG.debug,
+        )
+        return Connection(
+            websocket,
+            session,
+            backend=self._backend,
+            fanout=self._fanout,
+            peer=peer,
+            hub=self.name,
+            queue_bytes=self._queue_bytes,
+            max_frame_bytes=self._max_frame_bytes,
+            clock=self._clock,
+        )
+
+    async def _tick(self) -> None:
+        while self._connections:
+            await asyncio.sleep(self._tick_s)
+            now = self._clock()
+            for connection in list(self._connections):
+                if connection.session.next_due <= now:
+                    connection.tick(now)
+
+
+def _peer_of(websocket: WebSocket) -> Peer:
+    address = "" if websocket.client is None else f"{websocket.client.host}:{websocket.client.port}"
+    return Peer(address=address, headers={name.lower(): value for name, value in websocket.headers.items()})
