@@ -1,4 +1,4 @@
-"""Lists every HTTP route of the gateway once: what routes are made of, and what the OpenAPI description says. A table."""
+"""Lists every HTTP route of the gateway once, for the routes and for the OpenAPI description. A table, no behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describes the HTTP API as OpenAPI 3.1, from the table of endpoints and the classes of the wire. Nothing by hand twice."""
+"""Describes the HTTP API as OpenAPI 3.1, from the table of endpoints and the classes of the wire. Pure."""
 
 from __future__ import annotations
 
@@ -78,11 +78,13 @@ def _parameters(endpoint: Endpoint) -> list[_Json]:
     found = [
         {"name": name, "in": "path", "required": True, "schema": _STRING} for name in _PARAMETER.findall(endpoint.path)
     ]
-    for name in endpoint.query:
-        schema, description = _QUERY[name]
-        found.append({"name": name, "in": "query", "schema": schema, "description": description})
-    for name in endpoint.headers:
-        found.append({"name": name, "in": "header", "schema": _STRING, "description": _HEADERS[name]})
+    found += [
+        {"name": name, "in": "query", "schema": _QUERY[name][0], "description": _QUERY[name][1]}
+        for name in endpoint.query
+    ]
+    found += [
+        {"name": name, "in": "header", "schema": _STRING, "description": _HEADERS[name]} for name in endpoint.headers
+    ]
     return found
 
 

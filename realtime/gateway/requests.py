@@ -110,7 +110,7 @@ def number_in(request: Request, name: str, *, default: int | None, least: int = 
 
 
 async def _read_bounded(request: Request, *, most_bytes: int) -> bytes:
-    """Read the body; of one that is too large a good part is thrown away, so that its sender gets to hear the answer."""
+    """Read the body; one that is too large is read on for a while, so that its sender gets to hear the answer."""
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

@@ -1,0 +1,53 @@
+"""Makes the HTTP routes from the table of endpoints. What they answer is in the http_* files beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from realtime.errors import NotRunning
+from realtime.gateway.endpoints import ENDPOINTS, Endpoint
+from realtime.gateway.http_channels import ChannelRoutes
+from realtime.gateway.http_documents import DocumentRoutes
+from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_state import StateRoutes
+from realtime.gateway.requests import Handler, guarded, problem
+
+
+@dataclass(frozen=True)
+class Api:
+    """Who answers: one object a group of routes, as the table names them."""
+
+    events: EventRoutes
+    documents: DocumentRoutes
+    channels: ChannelRoutes
+    state: StateRoutes
+
+
+def routes(api: Callable[[], Api], *, authorize: Callable[[Request], None]) -> list[BaseRoute]:
+    """Make the routes. `api` is asked at every request, since routes exist before the log does; it raises NotRunning.
+
+    `authorize` raises CommandError for who may not.
+    """
+    return [
+        Route(endpoint.path, _handler(endpoint, api, authorize), methods=[endpoint.method], name=endpoint.handler)
+        for endpoint in ENDPOINTS
+    ]
+
+
+def _handler(endpoint: Endpoint, api: Callable[[], Api], authorize: Callable[[Request], None]) -> Handler:
+    group, _, method = endpoint.handler.partition(".")
+
+    async def answer(request: Request) -> Response:
+        try:
+            running = api()
+        except NotRunning:
+            return problem("not_running", "The gateway isn't running now.", status=503, headers={"Retry-After": "1"})
+        response: Response = await getattr(getattr(running, group), method)(request)
+        return response
+
+    return guarded(answer, authorize=authorize)
