@@ -39,7 +39,7 @@ _GONE_SHOWN: Final = 100
 
 @view(kind="cards", topics=("collections", "connection"), refresh_s=1.0)
 def cards(store: Store, *, now: float) -> Value:
-    """Render a card for every collection, the busiest of the last hour first where they differ, else by name."""
+    """Render a card for every collection, by name: cards don't change places under the pointer."""
     is_linked = store.connection.is_connected
     found = [_card(store, summary, is_linked=is_linked, now=now) for summary in store.collections(now=now)]
     return {"cards": sorted(found, key=lambda card: card["name"])}
@@ -191,7 +191,7 @@ def chart(
     field: str = "",
     value: str = "",
 ) -> Value:
-    """Render the field `y` (chosen for the reader when empty): numbers over the newest documents, other fields counted."""
+    """Render the field `y` (chosen for the reader when empty): numbers over the newest documents, else counts."""
     filters = Filters(search, field, value)
     newest, _ = window(store, collection, filters=filters, limit=WINDOW)
     documents = [state.document for state in newest]

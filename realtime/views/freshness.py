@@ -27,7 +27,7 @@ class Freshness(msgspec.Struct, frozen=True):
 
 
 def judge(summary: CollectionSummary, *, is_linked: bool, now: float) -> Freshness:
-    """Judge a collection: Fresh up to twice its usual gap, Quiet up to five times, then Stale, as when the link is down.
+    """Judge a collection: Fresh up to twice its usual gap, Quiet up to five times, then Stale; Stale without a link.
 
     A gap under five seconds counts as five: a source of ten a second isn't stale after half a second.
     """
