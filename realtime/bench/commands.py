@@ -1,0 +1,114 @@
+"""Puts the benchmarks on the command line: `python -m realtime bench …`. No measuring."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from rich.console import Console
+
+from realtime.bench import report
+from realtime.errors import TideboardError
+
+JSON_OPTION = click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the figures to FILE as JSON too.",
+)
+
+
+@click.group()
+def bench() -> None:
+    """Measure Tideboard: each benchmark starts what it needs on free ports and empty folders, and stops it."""
+
+
+@bench.command()
+@click.option("--tabs", type=click.IntRange(1, 50), default=1, show_default=True, help="Real pages to open.")
+@click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds per way.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the usual Streamlit ways as well.")
+@JSON_OPTION
+def latency(tabs: int, rate: float, duration: float, peers: bool, json_path: Path | None) -> None:
+    """Time events from their POST to the drawn chart in real Chromium pages.
+
+    Events are posted at fixed moments whether or not the last one was answered, and counted from the moment they were
+    due. Beside it the same chart on a page with streamlit-autorefresh and on one with a fragment. Needs Playwright and
+    a Chromium. Example: python -m realtime bench latency --tabs 10 --rate 5 --duration 30
+    """
+    from realtime.bench.latency import measure_latency, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_latency(tabs=tabs, rate=rate, duration_s=duration, with_peers=peers, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
+@click.option("--batch", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Events in one POST.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=10.0, show_default=True, help="Seconds.")
+@click.option("--producers", type=click.IntRange(1, 64), default=2, show_default=True, help="Producers at a time.")
+@JSON_OPTION
+def ingest(batch: int, duration: float, producers: int, json_path: Path | None) -> None:
+    """Count the events a second that a gateway running alone takes in durably.
+
+    Example: python -m realtime bench ingest --batch 200 --duration 10
+    """
+    from realtime.bench.ingest import measure_ingest, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        say(f"{producers} producer(s), batches of {batch}, {duration:g} s")
+        return measure_ingest(batch=batch, duration_s=duration, producers=producers)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
+@click.option("--tabs", "counts", default="1,100", show_default=True, callback=lambda *a: _counts(a[2]), help="Crowds.")
+@click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=15.0, show_default=True, help="Seconds per crowd.")
+@JSON_OPTION
+def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path | None) -> None:
+    """Compare the server's CPU for few and many tabs on one page, and count what a hidden tab is sent.
+
+    The tabs are simulated: they say what one real page said. Example: python -m realtime bench tabs --tabs 1,100
+    """
+    from realtime.bench.tabs import measure_tabs, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_tabs(counts=counts, rate=rate, duration_s=duration, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+def _measure(
+    measure: Callable[[Callable[[str], None]], Any], table_of: Callable[[Any], Any], path: Path | None
+) -> None:
+    console, progress = Console(), Console(stderr=True)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        with progress.status("Starting…") as status:
+            outcome = measure(lambda text: status.update(f"{text} …"))
+    except TideboardError as error:
+        raise click.ClickException(str(error)) from error
+    report.publish(console, table_of(outcome), outcome=outcome, json_path=path)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the shape signal wants
+    """End by an exception, so that everything that was started is stopped on the way out."""
+    sys.exit(128 + number)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    try:
+        found = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or any(not 0 <= count <= 10_000 for count in found):
+        raise click.BadParameter(f"{text!r} isn't a list of counts such as 1,100.")
+    return found
