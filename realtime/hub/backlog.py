@@ -41,7 +41,7 @@ class Backlog:
             self._latest[key] = self._next
         self._lines[self._next] = outgoing
         self.size_bytes += outgoing.size_bytes + WRAPPING_BYTES
-        return self.size_bytes <= self.limit_bytes
+        return self.size_bytes <= self.limit_bytes or len(self._lines) == 1  # a single one has to go somehow
 
     def take(self, *, limit_bytes: int) -> str:
         """Remove the oldest lines, at least one and about `limit_bytes` of them, as one message; "" for none."""

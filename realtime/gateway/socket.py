@@ -1,0 +1,245 @@
+"""Answers the hub from the event log: who may in, where a stream stands, what was missed, what is published.
+
+No HTTP and no wire in here; the hub speaks the protocol. Threads: the event loop's only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from realtime.config import Settings
+from realtime.errors import EventError, StorageError
+from realtime.gateway.access import Access
+from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
+from realtime.gateway.ingest import Ingest, Report
+from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal, Stored
+from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
+from realtime.protocol.channels import inbox_channel, is_known_channel
+from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.events import CollectionUpdated, is_critical
+from realtime.protocol.frames import (
+    ConnectRequest,
+    HistoryRequest,
+    HistoryResult,
+    Publication,
+    PublishRequest,
+    SubscribeRequest,
+)
+from realtime.protocol.positions import Position
+
+MOST_RECOVERED: Final = 10_000
+"""Events one resume may bring; who missed more takes a snapshot, which is cheaper by then."""
+_MOST_HISTORY: Final = 10_000
+_INBOX: Final = inbox_channel("")
+
+
+class _Expect(msgspec.Struct):
+    offset: int
+
+
+class _IngestRequest(msgspec.Struct):
+    events: list[Any]
+    expect: _Expect | None = None
+
+
+class Socket:
+    """The gateway's backend, and the hub it belongs to."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        ingest: Ingest,
+        *,
+        settings: Settings,
+        access: Access | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._log = log
+        self._ingest = ingest
+        self._settings = settings
+        self._access = access or Access(secret=settings.secret, require_token=settings.require_token)
+        self._now = now
+        self._told_of_channels: dict[Member, None] = {}
+        self.hub = Hub(
+            self,
+            name="gateway",
+            ping_s=settings.ping_interval_s,
+            queue_bytes=settings.queue_bytes,
+            max_frame_bytes=settings.max_body_bytes + 65_536,
+            clock=now,
+        )
+
+    def committed(self, stored: Sequence[Stored]) -> None:
+        """Hand out what has become durable, in commit order, and tell of channels that came into being.
+
+        The log calls its listener on the writer's thread: bring it here with one `call_soon_threadsafe` a batch.
+        """
+        for one in stored:
+            if one.is_duplicate:
+                continue
+            if one.is_first_of_channel:
+                self._tell_of(one.channel, one.position.epoch)
+            self.hub.broadcast(one.channel, _publication(one))
+
+    # -- the hub's questions -----------------------------------------------------------------------------------
+
+    async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:  # noqa: ARG002
+        """Say who it is by its token; remember whether it wants to hear of new channels."""
+        identity = self._access.identify(request.token, now=self._now())
+        if _wants_announcements(bytes(request.data)):
+            self._told_of_channels[member] = None
+        return Granted(
+            user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels
+        )
+
+    async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
+        """Let it into a channel at the top, or from the position asked for: with all that followed or with nothing."""
+        channel = self._may_see(member, request.channel)
+        top = self._log.position(channel)
+        if not request.recover:
+            return Joined(position=top)
+        since = Position(request.epoch, request.offset)
+        if since == top:
+            return Joined(position=top, recovered=True)
+        if since.epoch != top.epoch or not 0 < top.offset - since.offset <= MOST_RECOVERED:
+            return Joined(position=top)
+        # Half the queue: what is published meanwhile has to find room behind it.
+        page = await self._read(channel, since=since, limit=MOST_RECOVERED, most_bytes=self._settings.queue_bytes // 2)
+        if not (page.is_complete and page.reaches_top):
+            return Joined(position=page.top)
+        return Joined(position=page.top, publications=[_replayed(one) for one in page.publications], recovered=True)
+
+    async def publish(self, member: Member, request: PublishRequest) -> None:
+        """Store one event, a CloudEvent whose channel has to be the one named."""
+        item = decode_item(bytes(request.data))
+        try:
+            accepted = self._judge(item, channel=request.channel, actor=member.user)
+        except EventError as error:
+            await self._ingest.keep([Refusal(index=0, code=error.code, reason=error.reason, excerpt=excerpt_of(item))])
+            raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
+        try:
+            await self._ingest.store([accepted])
+        except StorageError as error:
+            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+
+    async def history(self, member: Member, request: HistoryRequest) -> HistoryResult:
+        """Read a part of a stream; limit 0 reads the position only, -1 as much as one page takes."""
+        channel = self._may_see(member, request.channel)
+        limit = _MOST_HISTORY if request.limit < 0 else min(request.limit, _MOST_HISTORY)
+        page = await self._read(
+            channel,
+            since=request.since,
+            limit=limit,
+            reverse=request.reverse,
+            most_bytes=self._settings.queue_bytes // 2,
+        )
+        if not page.is_complete:
+            raise refuse(ErrorCode.UNRECOVERABLE_POSITION)
+        publications = [
+            Publication(data=msgspec.Raw(one.raw), offset=one.offset, time=one.time_ms) for one in page.publications
+        ]
+        return HistoryResult(publications, epoch=page.top.epoch, offset=page.top.offset)
+
+    async def rpc(self, member: Member, method: str, data: bytes) -> bytes:
+        """Call `ingest`: `{"events": [envelope, …], "expect": {"offset": n} | null}` → `{"results": […]}`."""
+        if method != "ingest":
+            raise refuse(ErrorCode.METHOD_NOT_FOUND)
+        report = await self._take(member, data)
+        return msgspec.json.encode({"results": report.results})
+
+    async def refresh(self, member: Member, token: str) -> float | None:
+        """Prolong the connection."""
+        return self._access.renew(token, user=member.user, now=self._now())
+
+    async def sub_refresh(self, member: Member, channel: str, token: str) -> float | None:  # noqa: ARG002
+        """Refuse: subscriptions don't expire here, the connection does."""
+        raise refuse(ErrorCode.NOT_AVAILABLE)
+
+    def message(self, member: Member, data: bytes) -> None:
+        """Ignore it: nothing is sent without wanting an answer."""
+
+    def unsubscribed(self, member: Member, channel: str) -> None:
+        """Do nothing: subscriptions leave no trace here."""
+
+    def closed(self, member: Member) -> None:
+        """Forget the connection."""
+        self._told_of_channels.pop(member, None)
+
+    # -- steps -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _may_see(member: Member, channel: str) -> str:
+        if not is_known_channel(channel):
+            raise refuse(ErrorCode.UNKNOWN_CHANNEL)
+        if channel.startswith(_INBOX) and channel != inbox_channel(member.user):
+            raise refuse(ErrorCode.PERMISSION_DENIED)
+        return channel
+
+    def _judge(self, item: Any, *, channel: str, actor: str) -> Accepted:
+        accepted = self._ingest.judge(item, actor=actor)
+        if accepted.channel != channel:
+            raise EventError("wrong_channel", f"This event belongs to the channel {accepted.channel}.")
+        return accepted
+
+    async def _take(self, member: Member, data: bytes) -> Report:
+        most = self._settings.max_batch_events
+        try:
+            request = msgspec.convert(_decoded(data), _IngestRequest)
+        except msgspec.ValidationError as error:
+            raise refuse(ErrorCode.BAD_REQUEST, message=f"ingest needs an array of events: {error}") from error
+        if len(request.events) > most:
+            raise refuse(ErrorCode.BAD_REQUEST, message=f"{len(request.events)} events at once; {most} are accepted")
+        expected = None if request.expect is None else request.expect.offset
+        try:
+            return await self._ingest.take_items(request.events, expected=expected, actor=member.user or None)
+        except StorageError as error:
+            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+
+    async def _read(
+        self, channel: str, *, since: Position | None, limit: int, most_bytes: int, reverse: bool = False
+    ) -> HistoryPage:
+        try:
+            return await asyncio.to_thread(
+                self._log.read, channel, since=since, limit=limit, reverse=reverse, most_bytes=most_bytes
+            )
+        except StorageError as error:
+            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+
+    def _tell_of(self, channel: str, epoch: str) -> None:
+        if self._told_of_channels:
+            news = msgspec.json.encode({"channel": channel, "epoch": epoch})
+            for member in list(self._told_of_channels):
+                member.message(news)
+
+
+def _decoded(data: bytes) -> Any:
+    item = decode_item(data)
+    if isinstance(item, Malformed):
+        raise refuse(ErrorCode.BAD_REQUEST, message=str(item.error))
+    return item
+
+
+def _wants_announcements(data: bytes) -> bool:
+    item = decode_item(data) if data else None
+    return isinstance(item, dict) and item.get("announce") is True
+
+
+def _publication(stored: Stored) -> OutPublication:
+    accepted = stored.accepted
+    is_update = isinstance(accepted.event, CollectionUpdated)
+    return OutPublication(
+        data=accepted.raw,
+        offset=stored.position.offset,
+        key=accepted.document_id,
+        can_coalesce=is_update and not is_critical(accepted.envelope, accepted.event),
+        time_ms=stored.time_ms,
+    )
+
+
+def _replayed(record: Record) -> OutPublication:
+    return OutPublication(data=record.raw, offset=record.offset, time_ms=record.time_ms)
