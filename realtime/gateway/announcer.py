@@ -1,0 +1,68 @@
+"""Brings what is committed from the writer thread to the hub, in order. Nothing that isn't durable gets here.
+
+Threads: `committed` any; the rest is the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from realtime.gateway.log import Stored
+from realtime.hub.ports import OutPublication
+from realtime.protocol.events import CollectionUpdated, is_critical
+from realtime.protocol.positions import Position
+
+_SLICE: Final = 200
+
+
+class Announcer:
+    """Broadcasts commits, one wake-up of the loop per commit, a long one in slices so that others get their turn."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        broadcast: Callable[[str, OutPublication], None],
+        introduce: Callable[[str, Position], None],
+    ) -> None:
+        """`introduce` is told of every channel that came into being, before its first event is broadcast."""
+        self._loop = loop
+        self._broadcast = broadcast
+        self._introduce = introduce
+        self._waiting: deque[Stored] = deque()
+        self._is_scheduled = False
+
+    def committed(self, stored: Sequence[Stored]) -> None:
+        """Take a commit. Threads: any."""
+        self._loop.call_soon_threadsafe(self._take, stored)
+
+    def _take(self, stored: Sequence[Stored]) -> None:
+        self._waiting.extend(stored)
+        if not self._is_scheduled:
+            self._work_off()
+
+    def _work_off(self) -> None:
+        for _ in range(min(_SLICE, len(self._waiting))):
+            stored = self._waiting.popleft()
+            if stored.is_first_of_channel:
+                self._introduce(stored.channel, stored.position)
+            self._broadcast(stored.channel, publication_of(stored))
+        self._is_scheduled = bool(self._waiting)
+        if self._is_scheduled:
+            self._loop.call_soon(self._work_off)
+
+
+def publication_of(stored: Stored) -> OutPublication:
+    """Return a stored event as it goes out. Only an uncritical update may be replaced by a later one (promise 8)."""
+    accepted = stored.accepted
+    is_update = isinstance(accepted.event, CollectionUpdated)
+    return OutPublication(
+        data=accepted.raw,
+        offset=stored.position.offset,
+        key=accepted.document_id,
+        can_coalesce=is_update and not is_critical(accepted.envelope, accepted.event),
+        time_ms=stored.time_ms,
+    )
