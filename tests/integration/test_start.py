@@ -1,0 +1,71 @@
+"""What can't start says why in one sentence, and ends."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Process, start_app, start_gateway
+
+
+@pytest.fixture(scope="module")
+def taken_port() -> Iterator[int]:
+    """Listen on a port, as somebody else would."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def last_words(process: Process) -> str:
+    """Wait for the end and return what was printed. Fails if it ended as if all was well, or with a traceback."""
+    with process:
+        code = process.wait_end(within_s=60)
+    printed = process.output()
+    assert code not in (0, None), printed
+    assert "Traceback" not in printed
+    return printed.strip()
+
+
+def test_a_taken_port_ends_the_app_with_one_sentence(tmp_path: Path, taken_port: int) -> None:
+    """The port is named; nothing else is printed."""
+    printed = last_words(start_app(tmp_path / "data", port=taken_port))
+    assert f"{taken_port}" in printed
+    assert len(printed.splitlines()) == 1, printed
+
+
+def test_a_taken_port_ends_the_gateway_with_one_sentence(tmp_path: Path, taken_port: int) -> None:
+    """Likewise for the gateway alone."""
+    printed = last_words(start_gateway(tmp_path / "data", port=taken_port))
+    assert f"{taken_port}" in printed
+    assert len(printed.splitlines()) == 1, printed
+
+
+def test_a_data_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
+    """A file stands where the folder should be; that binds even the superuser."""
+    (tmp_path / "file").touch()
+    printed = last_words(start_app(tmp_path / "file" / "data"))
+    assert f"{tmp_path / 'file' / 'data'} can't be written" in printed
+    assert len(printed.splitlines()) == 1, printed
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    """A misspelt variable stops the start, instead of being ignored."""
+    printed = last_words(start_app(tmp_path / "data", extra={"TIDEBOARD_SAMPEL": "off"}))
+    assert "TIDEBOARD_SAMPEL" in printed
+    assert "TIDEBOARD_SAMPLE" in printed
+    assert len(printed.splitlines()) == 1, printed
+
+
+def test_a_second_instance_on_one_folder_leaves_the_first_alone(tmp_path: Path) -> None:
+    """Two writers would break the order of offsets, so the second one ends, and says which process was first."""
+    with start_app(tmp_path / "data") as first:
+        first.wait_ready()
+        printed = last_words(start_app(tmp_path / "data"))
+        assert "in use by another Tideboard" in printed
+        assert f"process {first.pid}" in printed
+        assert len(printed.splitlines()) == 1, printed
+        first.wait_ready(within_s=5)
