@@ -1,0 +1,209 @@
+"""Tells the hub what a live channel holds: views, let in by ticket. Renders nothing and signs nothing itself.
+
+Threads: the event loop's only; rendering a stale view for a newcomer goes to a worker thread.
+"""
+
+# ruff: noqa: ARG002 - the signatures are the Backend protocol's
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from realtime.errors import CommandError, TicketError
+from realtime.hub.ports import Granted, Joined, Member, OutPublication, Peer
+from realtime.live.caster import Caster
+from realtime.live.tickets import Ticket, Tickets
+from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.frames import ConnectRequest, HistoryRequest, HistoryResult, PublishRequest, SubscribeRequest
+from realtime.views.registry import lookup
+
+if TYPE_CHECKING:
+    from realtime.hub import Hub
+
+_REPEAT_AFTER_S: Final = 0.1
+_VIEWS_PER_TAB: Final = 200
+_log = logging.getLogger(__name__)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a tab says of itself: whether it can be seen, whether someone is there, what it needs whole."""
+
+    visible: bool | None = None
+    idle: bool | None = None
+    want: str | None = None
+
+
+@dataclass(slots=True)
+class Tab:
+    """What this room knows of one connection: the views it shows, by channel."""
+
+    is_visible: bool = True
+    is_idle: bool = False
+    shown: dict[str, Ticket] = field(default_factory=dict)
+
+
+class LiveBackend:
+    """The `live` hub's backend: a view is a channel, a ticket is a subscription token, joining gives the newest value.
+
+    A hidden tab keeps its subscriptions and is sent nothing; on its return it gets each view's newest value, once.
+    """
+
+    def __init__(self, caster: Caster, *, tickets: Tickets, clock: Callable[[], float]) -> None:
+        self._caster = caster
+        self._tickets = tickets
+        self._clock = clock
+        self._hub: Hub | None = None
+        self._hidden: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self, hub: Hub) -> None:
+        """Learn which hub this is the backend of."""
+        self._hub = hub
+
+    def cast(self, channel: str, data: bytes) -> None:
+        """Send a publication to every visible tab that shows the channel."""
+        if self._hub is None:
+            return
+        publication = OutPublication(data, key=channel, can_coalesce=True)
+        if not self._hidden.get(channel):
+            self._hub.broadcast(channel, publication)
+            return
+        for member in list(self._hub.subscribers(channel)):
+            if _tab(member).is_visible:
+                member.push(channel, publication)
+
+    async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
+        """Let anyone in: what a tab may see is decided by its tickets."""
+        member.slot = Tab()
+        return Granted(data=b'{"epoch":"%s"}' % self._caster.epoch.encode())
+
+    async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
+        """Let a tab into a view if its ticket says so, with the view's newest value."""
+        tab = _tab(member)
+        try:
+            ticket = self._tickets.verify(request.token, now=self._clock())
+            view = lookup(ticket.view)
+        except TicketError as error:
+            raise refuse(ErrorCode.PERMISSION_DENIED, message=str(error)) from error
+        if ticket.channel != request.channel:
+            raise refuse(ErrorCode.PERMISSION_DENIED, message="This ticket is for another view.")
+        if len(tab.shown) >= _VIEWS_PER_TAB:
+            raise refuse(ErrorCode.LIMIT_EXCEEDED)
+        # Counted before it is rendered: a change that comes in between is then sent after the reply.
+        tab.shown[ticket.channel] = ticket
+        self._show(tab, ticket)
+        try:
+            full = await asyncio.to_thread(self._newest, ticket)
+        except Exception as error:
+            self.unsubscribed(member, ticket.channel)
+            _log.exception("The view %s can't be shown", view.name)
+            raise CommandError(int(ErrorCode.INTERNAL), f"The view {view.name} failed.", is_temporary=True) from error
+        if self._hidden.get(ticket.channel):
+            # While others are hidden, publications go to members one by one, and this one isn't among them until it
+            # has the reply: what it may have missed meanwhile is sent again.
+            asyncio.get_running_loop().call_later(_REPEAT_AFTER_S, self._repeat, member, ticket.channel)
+        return Joined(data=b'{"epoch":"%s",%s' % (self._caster.epoch.encode(), full[1:]), recoverable=False)
+
+    def message(self, member: Member, data: bytes) -> None:
+        """Take what a tab says of itself. What can't be read is ignored: nobody waits for an answer."""
+        try:
+            said = msgspec.json.decode(data, type=Said)
+        except msgspec.DecodeError:
+            return
+        tab = _tab(member)
+        if said.idle is not None:
+            tab.is_idle = said.idle
+        if said.visible is not None and said.visible != tab.is_visible:
+            self._turn(member, tab, is_visible=said.visible)
+        if said.want is not None and tab.is_visible:
+            self._repeat(member, said.want)
+
+    def unsubscribed(self, member: Member, channel: str) -> None:
+        """Count one tab less for a view."""
+        tab = _tab(member)
+        ticket = tab.shown.pop(channel, None)
+        if ticket is not None:
+            self._unshow(tab, ticket)
+
+    def closed(self, member: Member) -> None:
+        """Count the tab out everywhere."""
+        for channel in list(_tab(member).shown):
+            self.unsubscribed(member, channel)
+
+    async def publish(self, member: Member, request: PublishRequest) -> None:
+        """Refuse: tabs don't publish here."""
+        raise refuse(ErrorCode.PERMISSION_DENIED)
+
+    async def history(self, member: Member, request: HistoryRequest) -> HistoryResult:
+        """Refuse: a view has no history, only its newest value."""
+        raise refuse(ErrorCode.NOT_AVAILABLE)
+
+    async def rpc(self, member: Member, method: str, data: bytes) -> bytes:
+        """Refuse: there are no methods."""
+        raise refuse(ErrorCode.METHOD_NOT_FOUND)
+
+    async def refresh(self, member: Member, token: str) -> float | None:
+        """Refuse: connections don't expire."""
+        raise refuse(ErrorCode.NOT_AVAILABLE)
+
+    async def sub_refresh(self, member: Member, channel: str, token: str) -> float | None:
+        """Refuse: subscriptions don't expire; a new ticket comes with a rerun."""
+        raise refuse(ErrorCode.NOT_AVAILABLE)
+
+    def _turn(self, member: Member, tab: Tab, *, is_visible: bool) -> None:
+        """Move a tab's views from shown to hidden or back; coming back brings the newest of each."""
+        tickets = list(tab.shown.values())
+        for ticket in tickets:
+            self._unshow(tab, ticket)
+        tab.is_visible = is_visible
+        for ticket in tickets:
+            self._show(tab, ticket)
+            if is_visible:
+                self._repeat(member, ticket.channel)
+
+    def _show(self, tab: Tab, ticket: Ticket) -> None:
+        if tab.is_visible:
+            self._caster.follow(lookup(ticket.view), ticket.parameters, profile=ticket.profile)
+        else:
+            self._hidden[ticket.channel] = self._hidden.get(ticket.channel, 0) + 1
+
+    def _unshow(self, tab: Tab, ticket: Ticket) -> None:
+        if tab.is_visible:
+            self._caster.unfollow(ticket.channel)
+            return
+        self._hidden[ticket.channel] -= 1
+        if not self._hidden[ticket.channel]:
+            del self._hidden[ticket.channel]
+
+    def _repeat(self, member: Member, channel: str) -> None:
+        """Send a view's full newest value to one tab that lacks it."""
+        ticket = _tab(member).shown.get(channel)
+        if ticket is None or member.is_closed:
+            return
+        task = asyncio.get_running_loop().create_task(self._send_newest(member, ticket))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send_newest(self, member: Member, ticket: Ticket) -> None:
+        try:
+            full = await asyncio.to_thread(self._newest, ticket)
+        except Exception:  # the view's own mistake; the next change tries again
+            _log.exception("The view %s can't be shown", ticket.view)
+            return
+        if _tab(member).is_visible:
+            member.push(ticket.channel, OutPublication(full, key=ticket.channel, can_coalesce=True))
+
+    def _newest(self, ticket: Ticket) -> bytes:
+        return self._caster.full(lookup(ticket.view), ticket.parameters, profile=ticket.profile)
+
+
+def _tab(member: Member) -> Tab:
+    if not isinstance(member.slot, Tab):
+        member.slot = Tab()
+    return member.slot

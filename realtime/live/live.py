@@ -1,0 +1,72 @@
+"""Puts this room together: caster, tickets, hub, assets and their routes. No Streamlit, no settings of its own.
+
+Threads: `caster` any, the rest the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from realtime.hub import Hub
+from realtime.live.assets import PREFIX, load_assets
+from realtime.live.backend import LiveBackend
+from realtime.live.caster import Caster
+from realtime.live.tickets import Tickets
+
+if TYPE_CHECKING:
+    from realtime.config import Settings
+    from realtime.store import Store
+
+CHANNEL_PATH: Final = "/live/channel"
+_MAX_FRAME_BYTES: Final = 65_536  # tabs only send tickets and "visible"
+
+
+class Live:
+    """All of the live side of one process: give `routes()` to the app and keep `running()` open while it serves.
+
+    Tickets are signed with `settings.secret`, or with a secret of this process alone: then tabs get new tickets
+    after a restart by the rerun that Streamlit does anyway.
+    """
+
+    def __init__(
+        self, store: Store, *, settings: Settings, assets_folder: Path, clock: Callable[[], float] = time.time
+    ) -> None:
+        secret = settings.secret.encode() if settings.secret else secrets.token_bytes(32)
+        tickets = Tickets(secret)
+        self.caster = Caster(store, tickets=tickets, settings=settings, clock=clock)
+        self.assets = load_assets(assets_folder)
+        self.backend = LiveBackend(self.caster, tickets=tickets, clock=clock)
+        self.hub = Hub(
+            self.backend,
+            name="live",
+            ping_s=settings.ping_interval_s,
+            queue_bytes=settings.queue_bytes,
+            max_frame_bytes=_MAX_FRAME_BYTES,
+            clock=clock,
+        )
+        self.backend.attach(self.hub)
+
+    def routes(self) -> list[BaseRoute]:
+        """List the routes: WebSocket /live/channel and GET /live/assets/<version>/<file>."""
+        return [
+            WebSocketRoute(CHANNEL_PATH, self.hub.serve),
+            Route(PREFIX + "/{version}/{name}", self.assets.respond, methods=["GET"]),
+        ]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Cast while this is open; on leaving, stop within a quarter of a second and send every tab "come back"."""
+        self.caster.start(asyncio.get_running_loop(), publish=self.backend.cast)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.caster.stop)
+            await self.hub.shutdown()
