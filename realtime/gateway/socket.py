@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +17,10 @@ from realtime.errors import EventError, StorageError
 from realtime.gateway.access import Access
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.ingest import Ingest, Report
-from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal, Stored
+from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.protocol.channels import inbox_channel, is_known_channel
 from realtime.protocol.codes import ErrorCode, refuse
-from realtime.protocol.events import CollectionUpdated, is_critical
 from realtime.protocol.frames import (
     ConnectRequest,
     HistoryRequest,
@@ -74,17 +73,12 @@ class Socket:
             clock=now,
         )
 
-    def committed(self, stored: Sequence[Stored]) -> None:
-        """Hand out what has become durable, in commit order, and tell of channels that came into being.
-
-        The log calls its listener on the writer's thread: bring it here with one `call_soon_threadsafe` a batch.
-        """
-        for one in stored:
-            if one.is_duplicate:
-                continue
-            if one.is_first_of_channel:
-                self._tell_of(one.channel, one.position.epoch)
-            self.hub.broadcast(one.channel, _publication(one))
+    def introduce(self, channel: str, position: Position) -> None:
+        """Tell those who asked for it of a channel that came into being, with the epoch to resume from."""
+        if self._told_of_channels:
+            news = msgspec.json.encode({"channel": channel, "epoch": position.epoch})
+            for member in list(self._told_of_channels):
+                member.message(news)
 
     # -- the hub's questions -----------------------------------------------------------------------------------
 
@@ -210,12 +204,6 @@ class Socket:
         except StorageError as error:
             raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
 
-    def _tell_of(self, channel: str, epoch: str) -> None:
-        if self._told_of_channels:
-            news = msgspec.json.encode({"channel": channel, "epoch": epoch})
-            for member in list(self._told_of_channels):
-                member.message(news)
-
 
 def _decoded(data: bytes) -> Any:
     item = decode_item(data)
@@ -227,18 +215,6 @@ def _decoded(data: bytes) -> Any:
 def _wants_announcements(data: bytes) -> bool:
     item = decode_item(data) if data else None
     return isinstance(item, dict) and item.get("announce") is True
-
-
-def _publication(stored: Stored) -> OutPublication:
-    accepted = stored.accepted
-    is_update = isinstance(accepted.event, CollectionUpdated)
-    return OutPublication(
-        data=accepted.raw,
-        offset=stored.position.offset,
-        key=accepted.document_id,
-        can_coalesce=is_update and not is_critical(accepted.envelope, accepted.event),
-        time_ms=stored.time_ms,
-    )
 
 
 def _replayed(record: Record) -> OutPublication:
