@@ -12,6 +12,7 @@ JSON: Final = "application/json"
 class Endpoint:
     """One route. `handler` is `group.method` of the routes' objects; schemas are names in the description.
 
+    `is_open`: needs no key or token.
     `answers`: HTTP status → name of the body's schema ("" for none). Errors common to all are added to it.
     """
 
@@ -25,6 +26,7 @@ class Endpoint:
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     answer_type: str = JSON
+    is_open: bool = False
 
 
 _DOCUMENTS: Final = "/api/collections/{collection}/documents"
@@ -105,13 +107,14 @@ ENDPOINTS: Final = (
     Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
+        is_open=True,
     ),
     Endpoint(
         method="GET", path="/api/openapi.json", handler="state.description", summary="Answer this description",
-        answers={200: "Anything"},
+        answers={200: "Anything"}, is_open=True,
     ),
     Endpoint(
         method="GET", path="/metrics", handler="state.metrics", summary="Answer the numbers for Prometheus",
-        answers={200: "Text"}, answer_type="text/plain",
+        answers={200: "Text"}, answer_type="text/plain", is_open=True,
     ),
 )  # fmt: skip

@@ -50,4 +50,8 @@ def _handler(endpoint: Endpoint, api: Callable[[], Api], authorize: Callable[[Re
         response: Response = await getattr(getattr(running, group), method)(request)
         return response
 
-    return guarded(answer, authorize=authorize)
+    return guarded(answer, authorize=_admit_all if endpoint.is_open else authorize)
+
+
+def _admit_all(request: Request) -> None:
+    """Let everybody pass."""

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import ConflictError, EventError
 from realtime.gateway.documents import Change, Documents, Version
+from realtime.gateway.http_access import ACTOR
 from realtime.gateway.log import MUST_BE_NEW, EventLog, Record, Stored
 from realtime.gateway.requests import number_in, problem, read_json, reply
 from realtime.protocol.channels import collection_channel
@@ -159,7 +160,7 @@ def _change(request: Request, collection: str, identifier: str, *, must_exist: b
     expected, is_any = _condition(request)
     return Change(
         collection, identifier, expected=expected, must_exist=must_exist or is_any, key=key,
-        actor=request.scope.get("tideboard.actor"),
+        actor=request.scope.get(ACTOR),
     )  # fmt: skip
 
 

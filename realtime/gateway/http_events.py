@@ -11,6 +11,7 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import EventError
 from realtime.gateway.bodies import HTTP_STATUS
+from realtime.gateway.http_access import ACTOR
 from realtime.gateway.ingest import REFUSED, Ingest, Report, Result
 from realtime.gateway.log import EventLog
 from realtime.gateway.requests import Refused, number_in, read_body, reply
@@ -31,7 +32,7 @@ class EventRoutes:
         body = b""
         try:
             body, kind = await read_body(request, settings=self._settings)
-            report = await self._ingest.take_body(body, kind)
+            report = await self._ingest.take_body(body, kind, actor=request.scope.get(ACTOR))
         except EventError as error:
             await self._ingest.keep_body(error, error.excerpt if isinstance(error, Refused) else body)
             return _refused_whole(error)

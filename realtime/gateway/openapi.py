@@ -68,6 +68,8 @@ def _operation(endpoint: Endpoint) -> _Json:
         "parameters": _parameters(endpoint),
         "responses": {str(status): _answer(endpoint, status, schema) for status, schema in _all_answers(endpoint)},
     }
+    if endpoint.is_open:
+        operation["security"] = []
     if endpoint.body:
         content = {kind: {"schema": _ref(endpoint.body)} for kind in endpoint.body_types}
         operation["requestBody"] = {"required": True, "content": content}

@@ -1,0 +1,149 @@
+"""Puts the gateway together: the log, the hub and the routes, from one `Settings`. No rules of their own in here.
+
+Threads: the event loop's only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from realtime.config import Settings
+from realtime.errors import NotRunning
+from realtime.gateway.access import Access
+from realtime.gateway.announcer import Announcer
+from realtime.gateway.documents import Documents
+from realtime.gateway.folder import claimed
+from realtime.gateway.http import Api, routes
+from realtime.gateway.http_access import HttpAccess
+from realtime.gateway.http_channels import ChannelRoutes
+from realtime.gateway.http_documents import DocumentRoutes
+from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_state import StateRoutes
+from realtime.gateway.ingest import Ingest
+from realtime.gateway.log import EventLog, Stored
+from realtime.gateway.socket import Socket
+from realtime.hub import Hub
+
+LOG_NAME: Final = "log.db"
+SOCKET_PATH: Final = "/connection/websocket"
+
+
+@dataclass(frozen=True)
+class _Running:
+    log: EventLog
+    ingest: Ingest
+    socket: Socket
+    api: Api
+
+
+class Gateway:
+    """The gateway of this process. Its routes may be mounted before it runs; they answer 503 until it does."""
+
+    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._now = now
+        self._running: _Running | None = None
+        self._access = Access(secret=settings.secret, require_token=settings.require_token)
+        self._http_access = HttpAccess(self._access, settings=settings, now=now)
+        self._started_at = now()
+        self._node_id = str(uuid.uuid4())
+
+    @property
+    def log(self) -> EventLog:
+        """Return the log. Raises NotRunning outside of `running`."""
+        return self._current().log
+
+    @property
+    def hub(self) -> Hub:
+        """Return the hub. Raises NotRunning outside of `running`."""
+        return self._current().socket.hub
+
+    @property
+    def ingest(self) -> Ingest:
+        """Return the way into the log. Raises NotRunning outside of `running`."""
+        return self._current().ingest
+
+    def routes(self) -> list[BaseRoute]:
+        """Make the routes of the HTTP API and of the socket."""
+        http = routes(lambda: self._current().api, authorize=self._authorize)
+        return [*http, WebSocketRoute(SOCKET_PATH, self._serve_socket)]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run while the block does. Raises StartError, one sentence, when the data folder can't be used."""
+        with claimed(self._settings.data_dir) as folder:
+            announcers: list[Announcer] = []
+
+            def committed(stored: Sequence[Stored]) -> None:
+                announcers[0].committed(stored)
+
+            log = await asyncio.to_thread(
+                EventLog.open, folder / LOG_NAME,
+                retention_events=self._settings.retention_events, refusals_kept=self._settings.warnings_kept,
+                on_commit=committed, now=self._now,
+            )  # fmt: skip
+            try:
+                self._running = running = self._assemble(log)
+                loop = asyncio.get_running_loop()
+                socket = running.socket
+                announcers.append(Announcer(loop, broadcast=socket.hub.broadcast, introduce=socket.introduce))
+                yield
+                await socket.hub.shutdown()
+            finally:
+                self._running = None
+                await asyncio.to_thread(log.close)
+
+    def _assemble(self, log: EventLog) -> _Running:
+        settings = self._settings
+        ingest = Ingest(log, settings=settings, now=self._now)
+        socket = Socket(log, ingest, settings=settings, access=self._access, now=self._now)
+        api = Api(
+            EventRoutes(log, ingest, settings=settings),
+            DocumentRoutes(log, Documents(log, ingest), settings=settings),
+            ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node),
+            StateRoutes(log, version=tideboard_version()),
+        )
+        return _Running(log, ingest, socket, api)
+
+    def _current(self) -> _Running:
+        if self._running is None:
+            raise NotRunning("The gateway doesn't run: its log is open only while the server is up.")
+        return self._running
+
+    def _authorize(self, request: Request) -> None:
+        self._http_access.admit(request)
+
+    async def _serve_socket(self, websocket: WebSocket) -> None:
+        if self._running is None:
+            await websocket.close()
+            return
+        await self._running.socket.hub.serve(websocket)
+
+    def _node(self) -> dict[str, Any]:
+        return {
+            "uid": self._node_id,
+            "name": f"{platform.node()}_{os.getpid()}",
+            "version": tideboard_version(),
+            "uptime": int(self._now() - self._started_at),
+        }
+
+
+def tideboard_version() -> str:
+    """Return the version of the installed distribution, or "0" when it runs from a bare folder."""
+    try:
+        return version("tideboard")
+    except PackageNotFoundError:
+        return "0"
