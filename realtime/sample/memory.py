@@ -20,7 +20,7 @@ FILE_NAME: Final = "sample.json"
 
 
 class Memory(msgspec.Struct, frozen=True, rename="camel"):
-    """What outlives a restart. `run` makes event ids differ between data folders; `seen` is how far others' data was sought."""
+    """What outlives a restart. `run` makes event ids differ between data folders; `seen`: how far one looked around."""
 
     run: str
     round: int = 1

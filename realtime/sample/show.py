@@ -138,8 +138,9 @@ class Show:
         self._playback.hold(now)
         if self._state is SampleState.STOPPED:
             self._enter(SampleState.PLAYING, note="")
-        if self._playback.is_over:
-            self._finish(float("-inf"))
+            if self._playback.is_over:
+                self._finish(now)
+        self._finished_at = float("-inf")
 
     def stop(self) -> None:
         """Stop playing until `start`, over a restart too."""
