@@ -33,6 +33,7 @@ from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_state import StateRoutes
 from realtime.gateway.ingest import Ingest
+from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog, Stored
 from realtime.gateway.socket import Socket
 from realtime.hub import Hub
@@ -100,6 +101,7 @@ class Gateway:
                 loop = asyncio.get_running_loop()
                 socket = running.socket
                 announcers.append(Announcer(loop, broadcast=socket.hub.broadcast, introduce=socket.introduce))
+                await asyncio.to_thread(answer_at_once)
                 yield
                 await socket.hub.shutdown()
             finally:
