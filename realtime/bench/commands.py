@@ -39,7 +39,11 @@ def latency(tabs: int, rate: float, duration: float, peers: bool, json_path: Pat
 
     Events are posted at fixed moments whether or not the last one was answered, and counted from the moment they were
     due. Beside it the same chart on a page with streamlit-autorefresh and on one with a fragment. Needs Playwright and
-    a Chromium. Example: python -m realtime bench latency --tabs 10 --rate 5 --duration 30
+    a Chromium.
+
+    \b
+    Example:
+        python -m realtime bench latency --tabs 10 --rate 5 --duration 30
     """
     from realtime.bench.latency import measure_latency, table_of
 
@@ -57,7 +61,9 @@ def latency(tabs: int, rate: float, duration: float, peers: bool, json_path: Pat
 def ingest(batch: int, duration: float, producers: int, json_path: Path | None) -> None:
     """Count the events a second that a gateway running alone takes in durably.
 
-    Example: python -m realtime bench ingest --batch 200 --duration 10
+    \b
+    Example:
+        python -m realtime bench ingest --batch 200 --duration 10
     """
     from realtime.bench.ingest import measure_ingest, table_of
 
@@ -76,7 +82,11 @@ def ingest(batch: int, duration: float, producers: int, json_path: Path | None) 
 def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path | None) -> None:
     """Compare the server's CPU for few and many tabs on one page, and count what a hidden tab is sent.
 
-    The tabs are simulated: they say what one real page said. Example: python -m realtime bench tabs --tabs 1,100
+    The tabs are simulated: they say what one real page said.
+
+    \b
+    Example:
+        python -m realtime bench tabs --tabs 1,100
     """
     from realtime.bench.tabs import measure_tabs, table_of
 

@@ -1,0 +1,81 @@
+"""The benchmarks' command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from realtime.bench.commands import bench
+from realtime.errors import StartError
+from tests.bench.test_report import LATENCY
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command line and return exit code and what it printed."""
+    outcome = CliRunner().invoke(bench, arguments)
+    return outcome.exit_code, outcome.output
+
+
+def test_each_benchmark_explains_itself_with_an_example() -> None:
+    """`--help` teaches."""
+    for name in ("latency", "ingest", "tabs"):
+        code, text = run(name, "--help")
+        assert code == 0
+        assert f"python -m realtime bench {name}" in text
+
+
+def test_options_reach_the_measurement_and_figures_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for is measured, printed and written."""
+    asked: dict[str, Any] = {}
+
+    def measure(**options: Any) -> Any:
+        asked.update(options)
+        options["say"]("measuring")
+        return LATENCY
+
+    monkeypatch.setattr("realtime.bench.latency.measure_latency", measure)
+    path = tmp_path / "out.json"
+    code, text = run("latency", "--tabs", "3", "--rate", "7", "--duration", "9", "--no-peers", "--json", str(path))
+    assert code == 0, text
+    assert {name: asked[name] for name in ("tabs", "rate", "duration_s", "with_peers")} == {
+        "tabs": 3, "rate": 7.0, "duration_s": 9.0, "with_peers": False,
+    }  # fmt: skip
+    assert "Tideboard" in text
+    assert json.loads(path.read_text())["events"] == 50
+
+
+def test_what_cant_be_measured_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing Playwright is no traceback."""
+
+    def measure(**_options: Any) -> Any:
+        raise StartError("Playwright is missing: `pip install playwright`.")
+
+    monkeypatch.setattr("realtime.bench.ingest.measure_ingest", measure)
+    code, text = run("ingest")
+    assert code == 1
+    assert "Error: Playwright is missing" in text
+
+
+@pytest.mark.parametrize("counts", ["", "a,b", "-1", "1,,2"])
+def test_a_list_of_counts_has_to_be_one(counts: str) -> None:
+    """The text that can't be read is quoted."""
+    code, text = run("tabs", "--tabs", counts)
+    assert code == 2
+    assert "isn't a list of counts" in text
+
+
+def test_counts_are_read_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`1,100` are two crowds."""
+    asked: dict[str, Any] = {}
+
+    def measure(**options: Any) -> Any:
+        asked.update(options)
+        raise StartError("enough")
+
+    monkeypatch.setattr("realtime.bench.tabs.measure_tabs", measure)
+    run("tabs", "--tabs", "1,100")
+    assert asked["counts"] == (1, 100)
