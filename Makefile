@@ -1,0 +1,51 @@
+# Needs: Python 3.11 or newer with venv and pip, and make. Everything else goes into .venv, from the locks.
+# PYTHON=python3.12 chooses the interpreter; ARGS="…" goes to the command behind run, test and bench.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ENVIRONMENT := sh scripts/environment.sh $(VENV)
+COVERAGE := --cov=realtime --cov-report=term:skip-covered --cov-fail-under=90
+UV_COMPILE := $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock
+
+help: ## Print this list
+	@echo "Tideboard. One command each:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = ""; name = $$2; $$2 = ""; sub(/^ +/, ""); printf "  make %-6s %s\n", name, $$0 }'
+	@echo
+	@echo '  make test ARGS="tests/store -k feed" runs a part, without the coverage gate;'
+	@echo '  make run ARGS="--server.port 8600" passes flags to Streamlit; PYTHON=python3.12 chooses the interpreter.'
+
+run: ## Set everything up, then serve Tideboard on http://127.0.0.1:8501
+	@$(ENVIRONMENT) requirements.lock
+	@$(PY) -m streamlit run app.py $(ARGS)
+
+test: ## Run all tests, in a real browser and with a real Redis too
+	@$(ENVIRONMENT) requirements-dev.lock
+	@sh scripts/system.sh
+	$(PY) -m pytest $(if $(ARGS),$(ARGS),$(COVERAGE))
+
+check: ## Check format, lint, types and the borders between rooms
+	@$(ENVIRONMENT) requirements-dev.lock
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --cache-dir .import_linter_cache
+
+bench: ## Measure: POST to pixel, ingest, many tabs
+	@$(ENVIRONMENT) requirements-dev.lock
+	@sh scripts/system.sh
+	$(if $(ARGS),$(PY) -m realtime bench $(ARGS),$(PY) -m realtime bench latency --tabs 1)
+	$(if $(ARGS),,$(PY) -m realtime bench latency --tabs 10 --no-peers)
+	$(if $(ARGS),,$(PY) -m realtime bench ingest)
+	$(if $(ARGS),,$(PY) -m realtime bench tabs)
+
+lock: ## Write the locks anew from pyproject.toml (UPGRADE=1: newest versions)
+	@$(ENVIRONMENT) requirements-dev.lock
+	$(PY) -m pip install --quiet "uv>=0.9"
+	$(UV_COMPILE) --output-file requirements.lock
+	$(UV_COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
