@@ -1,0 +1,62 @@
+"""One Chromium for the whole run, one app for each module, a fresh context for each test; and what no page may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page
+
+from realtime.bench.browser import RECORDER, chromium
+from realtime.bench.process import Process
+from tests.support.pages import LocalOnly, new_context
+from tests.support.processes import running_app
+from tests.support.producing import Poster
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder as needing a browser."""
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Run the system's Chromium, headless."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Process]:
+    """Run the real app on an empty data folder, without the sample."""
+    with running_app() as running:
+        yield running
+
+
+@pytest.fixture
+def poster(app: Process) -> Iterator[Poster]:
+    """Post to the module's app."""
+    with Poster(app.base_url) as made:
+        yield made
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Open a browser context that records drawings; after the test no page may have raised or asked another machine."""
+    made = new_context(browser)
+    made.add_init_script(path=RECORDER)
+    asked = LocalOnly(made)
+    errors: list[Error] = []
+    made.on("weberror", lambda error: errors.append(error.error))
+    yield made
+    made.close()
+    assert asked.abroad == []
+    assert [str(error) for error in errors] == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """Open one tab."""
+    return context.new_page()
