@@ -1,0 +1,300 @@
+"""Carries out what `sync` decides, for all channels: subscribes, loads, applies to the store. Decides nothing itself.
+
+Threads: driver only. Any method that sends may raise NotConnected: the connection is of no use then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from realtime.client.calls import Call, Purpose
+from realtime.client.handlers import Handlers
+from realtime.client.loading import Api, Loading
+from realtime.client.sync import Deliver, Install, Join, Leave, Load, Stage, Step, Subscription
+from realtime.client.wire import Wire
+from realtime.errors import EventError, NotConnected
+from realtime.protocol.channels import is_known_channel
+from realtime.protocol.events import Envelope, read_envelope
+from realtime.protocol.frames import (
+    ChannelRequest,
+    Command,
+    ErrorFrame,
+    HistoryRequest,
+    Publication,
+    Reply,
+    SubscribeRequest,
+    UnsubscribePush,
+)
+from realtime.protocol.positions import Position
+from realtime.store import Store
+
+HISTORY_EVENTS: Final = 200
+_LIST_AGAIN_S: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+class _Announced(msgspec.Struct):
+    channel: str
+    epoch: str
+
+
+class Channels:
+    """All subscriptions of one client."""
+
+    def __init__(
+        self,
+        channels: Iterable[str],
+        *,
+        wire: Wire,
+        api: Api,
+        store: Store,
+        handlers: Handlers,
+        now: Callable[[], float],
+        jitter: Callable[[], float],
+    ) -> None:
+        self.has_gap = False  # set when a hole was found; whoever looks clears it
+        self._wire = wire
+        self._api = api
+        self._store = store
+        self._handlers = handlers
+        self._now = now
+        self._jitter = jitter
+        self._subscriptions: dict[str, Subscription] = {}
+        self._unsettled: set[str] = set()
+        self._loadings: dict[str, Loading] = {}
+        self._list_at: float | None = None
+        self._list_problem: str | None = None
+        for channel in channels:
+            self._add(channel)
+
+    @property
+    def are_settled(self) -> bool:
+        """Tell whether every channel is live, or not to be had."""
+        return self._list_at is None and not self._unsettled
+
+    @property
+    def is_loading(self) -> bool:
+        """Tell whether there is a page to fetch at once."""
+        return self._next_loading() is not None
+
+    @property
+    def due_at(self) -> float | None:
+        """Return when `do_due` has something to try again."""
+        moments = [self._list_at, *(self._subscriptions[channel].retry_at for channel in self._unsettled)]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    @property
+    def problem(self) -> str | None:
+        """Say why something isn't settled, if there is a reason other than time."""
+        reasons = [self._list_problem, *(self._subscriptions[channel].reason for channel in self._unsettled)]
+        return next((reason for reason in reasons if reason), None)
+
+    def begin(self, now: float) -> None:
+        """Subscribe to all known channels on a new connection, and ask which others there are."""
+        self._list_at = now
+        self._join(list(self._subscriptions.values()))
+
+    def cut(self) -> None:
+        """Take in that the connection is gone."""
+        self.has_gap = False
+        self._list_at = self._list_problem = None
+        self._loadings.clear()
+        self._unsettled.clear()
+        for subscription in self._subscriptions.values():
+            subscription.cut()
+
+    def do_due(self, now: float) -> None:
+        """Try again what is due, and fetch one page of what is being loaded: the socket has to be read in between."""
+        if self._list_at is not None and now >= self._list_at:
+            self._list(now)
+        for channel in tuple(self._unsettled):
+            self._carry_out(channel, self._subscriptions[channel].tick(now))
+        loading = self._next_loading()
+        if loading is None:
+            return
+        try:
+            self._api.load_page(loading)
+        except NotConnected as error:
+            self._load_failed(loading, str(error))
+        else:
+            self._try_to_install(loading)
+
+    # What the gateway says
+
+    def published(self, channel: str, publications: Sequence[Publication]) -> None:
+        """Take in a run of live events."""
+        subscription = self._subscriptions.get(channel)
+        if subscription is not None:
+            self._carry_out(channel, subscription.received(publications))
+
+    def announced(self, data: bytes) -> None:
+        """Join a channel that has just come into being, from its very first event on."""
+        try:
+            news = msgspec.json.decode(data, type=_Announced)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        if news.channel not in self._subscriptions and is_known_channel(news.channel):
+            self._join([self._add(news.channel, Position(news.epoch, 0))])
+
+    def unsubscribed(self, channel: str, push: UnsubscribePush) -> None:
+        """Take in that the gateway ended a subscription."""
+        subscription = self._subscriptions.get(channel)
+        if subscription is not None:
+            self._loadings.pop(channel, None)
+            subscription.unsubscribed(self._now(), code=push.code, reason=push.reason)
+            self._carry_out(channel, [])
+
+    def joined(self, channel: str, reply: Reply) -> None:
+        """Take in the answer to a subscribe."""
+        subscription = self._subscriptions[channel]
+        if reply.subscribe is not None:
+            self._carry_out(channel, subscription.joined(reply.subscribe))
+            return
+        error = error_of(reply)
+        _log.warning("The gateway refused the channel %s: %s (%d)", channel, error.message, error.code)
+        steps = subscription.join_refused(
+            self._now(), code=error.code, reason=words_of(error), is_temporary=error.temporary
+        )
+        self._carry_out(channel, steps)
+
+    def history(self, call: Call, reply: Reply) -> None:
+        """Take in the answer to a history."""
+        loading = self._loadings.get(call.channel)
+        if loading is None or loading.number != call.number:
+            return
+        result = reply.history
+        if result is None:
+            self._load_failed(loading, words_of(error_of(reply)))
+            return
+        loading.take_history(result.publications, Position(result.epoch, result.offset))
+        self._try_to_install(loading)
+
+    # Steps
+
+    def _carry_out(self, channel: str, steps: Sequence[Step]) -> None:
+        """Carry out one channel's steps, and keep in mind whether it is settled. Commands go out as one message."""
+        commands = []
+        for step in steps:
+            if isinstance(step, Deliver):
+                self._deliver(step)
+            elif isinstance(step, Install):
+                self._install(step)
+            elif isinstance(step, Load):
+                commands.append(self._load(step))
+            elif isinstance(step, Leave):
+                self.has_gap = True
+                self._loadings.pop(channel, None)
+                leave = Command(unsubscribe=ChannelRequest(channel=channel))
+                commands.append(self._wire.numbered(Purpose.UNSUBSCRIBE, leave))
+            else:
+                commands.append(self._subscribe(step))
+        subscription = self._subscriptions[channel]
+        if subscription.is_settled:
+            self._unsettled.discard(channel)
+        elif subscription.stage is not Stage.OUT:
+            self._unsettled.add(channel)
+        self._wire.send(commands)
+
+    def _add(self, channel: str, position: Position | None = None) -> Subscription:
+        known = self._store.position(channel) or position
+        subscription = self._subscriptions[channel] = Subscription(channel, position=known, jitter=self._jitter)
+        return subscription
+
+    def _join(self, subscriptions: Sequence[Subscription]) -> None:
+        """Subscribe to several channels with one message."""
+        steps = [step for subscription in subscriptions for step in subscription.join()]
+        self._unsettled.update(subscription.channel for subscription in subscriptions)
+        self._wire.send([self._subscribe(step) for step in steps if isinstance(step, Join)])
+
+    def _subscribe(self, join: Join) -> Command:
+        request = SubscribeRequest(channel=join.channel, recoverable=True, positioned=True)
+        if join.position is not None:
+            epoch, offset = join.position.epoch, join.position.offset
+            request = msgspec.structs.replace(request, recover=True, epoch=epoch, offset=offset)
+        return self._wire.numbered(Purpose.SUBSCRIBE, Command(subscribe=request), channel=join.channel)
+
+    def _list(self, now: float) -> None:
+        """Ask which collections there are; those that come later are announced."""
+        try:
+            channels = self._api.channels()
+        except NotConnected as error:
+            self._list_at = now + _LIST_AGAIN_S
+            self._list_problem = str(error)
+            return
+        self._list_at = self._list_problem = None
+        self._join([self._add(channel) for channel in channels if channel not in self._subscriptions])
+
+    def _load(self, load: Load) -> Command:
+        self._loadings[load.channel] = Loading(load.channel, load.number)
+        request = HistoryRequest(channel=load.channel, limit=HISTORY_EVENTS, reverse=True)
+        command = Command(history=request)
+        return self._wire.numbered(Purpose.HISTORY, command, channel=load.channel, number=load.number)
+
+    def _next_loading(self) -> Loading | None:
+        return next((loading for loading in self._loadings.values() if loading.needs_page), None)
+
+    def _load_failed(self, loading: Loading, reason: str) -> None:
+        _log.warning("Loading %s failed: %s", loading.channel, reason)
+        self._loadings.pop(loading.channel, None)
+        self._subscriptions[loading.channel].load_failed(loading.number, self._now(), reason=reason)
+
+    def _try_to_install(self, loading: Loading) -> None:
+        if not loading.is_complete or loading.position is None:
+            return
+        steps = self._subscriptions[loading.channel].loaded(
+            loading.number, self._now(), position=loading.position, history=loading.history or ()
+        )
+        self._carry_out(loading.channel, steps)
+        if self._loadings.get(loading.channel) is loading:
+            del self._loadings[loading.channel]
+
+    def _install(self, install: Install) -> None:
+        now, channel = self._now(), install.channel
+        history = [(_envelope(one, channel), one.offset) for one in install.history]
+        times = [one.time / 1000 or now for one in install.history]
+        position, loading = install.position, self._loadings[channel]
+        if loading.collection is None:
+            self._store.load_history(channel, history, position=position, now=now, published_at=times)
+        else:
+            self._store.load_snapshot(
+                loading.collection, loading.documents,
+                position=position, now=now, history=history, published_at=times,
+            )  # fmt: skip
+
+    def _deliver(self, deliver: Deliver) -> None:
+        now, channel, publications = self._now(), deliver.channel, deliver.publications
+        envelopes = [(_envelope(one, channel), one.offset) for one in publications]
+        times = [one.time / 1000 or now for one in publications] if deliver.is_resumed else None
+        newest = publications[-1].time
+        lag_s = max(now - newest / 1000, 0.0) if newest and not deliver.is_resumed else None
+        self._store.apply(channel, envelopes, epoch=deliver.epoch, now=now, published_at=times, lag_s=lag_s)
+        if self._handlers:
+            self._handlers.call([envelope for envelope, _ in envelopes])
+
+
+def _envelope(publication: Publication, channel: str) -> Envelope:
+    """Decode a publication's event; one that can't be read is kept as an event of an unknown type."""
+    try:
+        return read_envelope(publication.data)
+    except EventError as error:
+        return Envelope(
+            id=f"{channel}-{publication.offset}",
+            source="/tideboard/client",
+            type="unreadable",
+            specversion="1.0",
+            data={"reason": str(error)},
+        )
+
+
+def error_of(reply: Reply) -> ErrorFrame:
+    """Return why a command was refused."""
+    return reply.error or ErrorFrame(code=0, message="an answer without content", temporary=True)
+
+
+def words_of(error: ErrorFrame) -> str:
+    """Say a refusal for people."""
+    return f"The gateway refused: {error.message or 'no reason given'} (code {error.code})."

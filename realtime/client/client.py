@@ -1,0 +1,210 @@
+"""The client as the app sees it: connect, listen, emit. The loop is `driver`'s, deciding `connection`'s and `sync`'s.
+
+Threads: any. `connect` starts one daemon thread, `disconnect` ends it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+
+from realtime.client.calls import Ack
+from realtime.client.channels import Channels
+from realtime.client.connection import Connection
+from realtime.client.driver import Driver
+from realtime.client.emits import envelope_of, ingest_of
+from realtime.client.handlers import Handler, Handlers
+from realtime.client.loading import Api
+from realtime.client.wire import Wire, offline
+from realtime.protocol.channels import SYSTEM, USERS
+from realtime.protocol.events import Envelope
+from realtime.store import ConnectionState, Store
+
+_JOIN_S = 12.0
+
+
+class WebSocketClient:
+    """Feeds a store from a gateway, and sends events to it (DESIGN.md section 5).
+
+    `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked before
+    every dial. `now` is Unix seconds, `jitter` returns 0..1.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        http_url: str,
+        store: Store,
+        channels: Sequence[str] = (USERS, SYSTEM),
+        token: Callable[[], str] | None = None,
+        now: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+        announce: bool = True,
+    ) -> None:
+        self._url = url
+        self._http_url = http_url
+        self._store = store
+        self._channel_names = tuple(channels)
+        self._token = token
+        self._now = now
+        self._jitter = jitter
+        self._announce = announce
+        self._handlers = Handlers()
+        self._connection = Connection(jitter=jitter)
+        self._source = f"/tideboard/app/{socket.gethostname() or 'host'}"
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+
+    # The connection
+
+    def connect(self) -> None:
+        """Begin to connect, and stay connected until `disconnect`. Returns at once."""
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+            running = self._running
+        running.driver.wish(self._connection.start)
+
+    def disconnect(self) -> None:
+        """End the connection and the thread; returns when both are gone, after a dial's patience at the latest."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is None:
+            return
+        running.driver.wish(self._connection.stop)
+        running.driver.wish(None)
+        if running.thread is not threading.current_thread():
+            running.thread.join(_JOIN_S)
+
+    def reconnect(self) -> None:
+        """Dial now: ends a wait for the next dial, and replaces a connection there is."""
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+            running = self._running
+        running.driver.wish(self._connection.reconnect)
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether what the store holds is current."""
+        return self.connection_state is ConnectionState.CONNECTED
+
+    @property
+    def connection_state(self) -> ConnectionState:
+        """Return where the connection is in its life."""
+        return self._connection.state
+
+    @property
+    def last_connected(self) -> float | None:
+        """Return when it was last brought in sync (Unix seconds), None if never."""
+        return self._connection.last_connected_at
+
+    def set_reconnect_options(
+        self, *, base_s: float | None = None, cap_s: float | None = None, slack_s: float | None = None
+    ) -> None:
+        """Set how to come back: full jitter below `base_s`, doubled up to `cap_s`; dead after ping + `slack_s`.
+
+        Raises ValueError when one isn't positive.
+        """
+        named = {"base_s": base_s, "cap_s": cap_s, "slack_s": slack_s}
+        given = {name: value for name, value in named.items() if value is not None}
+        if any(value <= 0 for value in given.values()):
+            raise ValueError("Give seconds above 0.")
+        self._change_retry(**given)
+
+    def enable_heartbeat(self, interval: float | None) -> None:
+        """Provoke a sign of life after `interval` seconds of silence; None leaves it to the gateway's pings.
+
+        Raises ValueError when it isn't positive.
+        """
+        if interval is not None and interval <= 0:
+            raise ValueError("Give seconds above 0, or None to leave it to the gateway.")
+        self._change_retry(heartbeat_s=interval)
+
+    # Events
+
+    def subscribe(self, event: str, handler: Handler) -> Callable[[], None]:
+        """Call `handler` with the envelope of every event of this type (`*`: all), live or resumed, after the store.
+
+        Handlers run on the client's thread: be quick, and never wait for an emit there. Returns how to unsubscribe.
+        """
+        return self._handlers.add(event, handler)
+
+    def unsubscribe(self, event: str, handler: Handler | None = None) -> None:
+        """Stop calling `handler` for this type; all handlers of it if None."""
+        self._handlers.remove(event, handler)
+
+    def emit(self, event: str, data: Any, *, critical: bool = False, actor: str | None = None) -> Future[Ack]:
+        """Send an event of this type; see `send`."""
+        envelope = envelope_of(
+            event,
+            data,
+            identifier=str(uuid.uuid4()),
+            source=self._source,
+            now=self._now(),
+            critical=critical,
+            actor=actor,
+        )
+        return self.send(envelope)
+
+    def send(self, envelope: Envelope, *, expected_offset: int | None = None) -> Future[Ack]:
+        """Send an event; the future holds where it was stored. Written to the socket before this returns.
+
+        `expected_offset` is the version of the document the caller saw (0: it mustn't exist); if it changed since, the
+        future fails with ConflictError. It fails with EventError when the event is refused, with NotConnected
+        when there is no connection or it is lost before the answer: sending the same envelope again is safe then.
+        """
+        events = ingest_of(envelope, expected_offset=expected_offset)
+        running = self._running
+        if running is None:
+            return offline()
+        return running.wire.emit(events, expected_offset=expected_offset)
+
+    # Inside
+
+    def _change_retry(self, **changes: float | None) -> None:
+        """Swap the options whole: the driver reads them at any moment."""
+        with self._lock:
+            self._connection.retry = msgspec.structs.replace(self._connection.retry, **changes)
+            if self._running is not None:
+                self._running.wire.transport.ring()
+
+    def _start(self) -> _Running:
+        wire = Wire(now=self._now)
+        api = Api(self._http_url, token=self._token)
+        channels = Channels(
+            self._channel_names, wire=wire, api=api, store=self._store, handlers=self._handlers,
+            now=self._now, jitter=self._jitter,
+        )  # fmt: skip
+        driver = Driver(
+            url=self._url, connection=self._connection, channels=channels, wire=wire, store=self._store,
+            handlers=self._handlers, token=self._token, now=self._now, announce=self._announce,
+        )  # fmt: skip
+        return _Running(driver, wire, api)
+
+
+class _Running:
+    """A driver on its thread, and what has to be given back when it ends."""
+
+    def __init__(self, driver: Driver, wire: Wire, api: Api) -> None:
+        self.driver = driver
+        self.wire = wire
+        self._api = api
+        self.thread = threading.Thread(target=self._run, name="tideboard-client", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.driver.run()
+        finally:
+            self.wire.transport.close()
+            self._api.close()

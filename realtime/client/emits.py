@@ -1,0 +1,91 @@
+"""Makes envelopes of what the app emits, and settles the futures that wait for the gateway's answer. No sockets.
+
+Threads: any.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, InvalidStateError
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from realtime.client.calls import Ack, Call
+from realtime.errors import CommandError, ConflictError, EventError, NotConnected, TideboardError
+from realtime.protocol.events import Envelope
+from realtime.protocol.frames import Reply
+from realtime.protocol.positions import Position
+
+
+class _Outcome(msgspec.Struct):
+    status: Literal["stored", "duplicate", "refused"]
+    channel: str | None = None
+    offset: int | None = None
+    epoch: str | None = None
+    code: str | None = None
+    reason: str | None = None
+
+
+class _Outcomes(msgspec.Struct):
+    results: list[_Outcome]
+
+
+def envelope_of(
+    event: str, data: Any, *, identifier: str, source: str, now: float, critical: bool, actor: str | None
+) -> Envelope:
+    """Make the envelope of an event that happens at `now`."""
+    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+    return Envelope(
+        id=identifier, source=source, type=event, specversion="1.0",
+        time=moment, actor=actor, critical=critical, data=data,
+    )  # fmt: skip
+
+
+def ingest_of(envelope: Envelope, *, expected_offset: int | None) -> msgspec.Raw:
+    """Make the data of an `ingest` rpc."""
+    expect = None if expected_offset is None else {"offset": expected_offset}
+    return msgspec.Raw(msgspec.json.encode({"events": [envelope], "expect": expect}))
+
+
+def resolve(call: Call, reply: Reply) -> None:
+    """Settle a future by the gateway's answer: an Ack, or what it refused and why."""
+    if call.future is None:
+        return
+    if reply.error is not None:
+        error = reply.error
+        _fail(call.future, CommandError(error.code, error.message, is_temporary=error.temporary))
+        return
+    try:
+        outcome = msgspec.json.decode(reply.rpc.data if reply.rpc else b"", type=_Outcomes).results[0]
+    except (msgspec.DecodeError, IndexError):
+        _fail(call.future, CommandError(0, "The gateway's answer to an event can't be read"))
+        return
+    if outcome.status == "refused":
+        _fail(call.future, _refusal(outcome, expected=call.expected_offset))
+        return
+    position = Position(outcome.epoch or "", outcome.offset or 0)
+    ack = Ack(outcome.channel or "", position, is_duplicate=outcome.status == "duplicate")
+    # Whoever waited may have cancelled it; the event is stored all the same.
+    if call.future.set_running_or_notify_cancel():
+        call.future.set_result(ack)
+
+
+def fail(call: Call, reason: str) -> None:
+    """Settle a future whose answer will never come."""
+    if call.future is not None:
+        _fail(call.future, NotConnected(reason))
+
+
+def _fail(future: Future[Ack], error: TideboardError) -> None:
+    try:
+        if future.set_running_or_notify_cancel():
+            future.set_exception(error)
+    except InvalidStateError:  # settled by the other thread that saw the socket break
+        return
+
+
+def _refusal(outcome: _Outcome, *, expected: int | None) -> TideboardError:
+    if outcome.code == "conflict" and expected is not None and outcome.offset:
+        return ConflictError(expected=expected, actual=outcome.offset)
+    return EventError(outcome.code or "refused", outcome.reason or "The gateway gave no reason.")

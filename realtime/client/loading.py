@@ -1,0 +1,135 @@
+"""Fetches snapshots over HTTP, a page at a time, so that the socket is read in between. No store, no socket.
+
+Threads: driver only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from realtime.errors import NotConnected
+from realtime.protocol.channels import collection_channel, collection_of
+from realtime.protocol.events import JsonObject
+from realtime.protocol.frames import Publication
+from realtime.protocol.positions import Position
+
+PAGE_DOCUMENTS: Final = 1_000
+_TIMEOUT_S: Final = 5.0
+_T = TypeVar("_T")
+
+
+class _Page(msgspec.Struct):
+    documents: list[JsonObject]
+    position: Position
+    cursor: str | None = None
+    offsets: list[int] | None = None
+
+
+class _Listed(msgspec.Struct):
+    name: str
+
+
+class _Listing(msgspec.Struct):
+    collections: list[_Listed]
+
+
+_PAGES: Final = msgspec.json.Decoder(_Page)
+_LISTINGS: Final = msgspec.json.Decoder(_Listing)
+
+
+class Loading:
+    """One channel's load: its newest history, and for a collection all pages of its documents.
+
+    The position is that of the first page: what happened while the others were fetched comes as live events.
+    """
+
+    def __init__(self, channel: str, number: int) -> None:
+        self.channel = channel
+        self.number = number
+        self.collection = collection_of(channel)
+        self.documents: list[tuple[JsonObject, int | None]] = []
+        self.history: list[Publication] | None = None
+        self.position: Position | None = None
+        self._cursor: str | None = None
+        self._has_all_pages = self.collection is None
+
+    @property
+    def needs_page(self) -> bool:
+        """Tell whether there are documents left to fetch."""
+        return not self._has_all_pages
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether everything is here."""
+        return self._has_all_pages and self.history is not None
+
+    def take_history(self, newest_first: list[Publication], position: Position) -> None:
+        """Take in the answer to `history` (reverse)."""
+        self.history = newest_first[::-1]
+        if self.collection is None:
+            self.position = position
+
+    def take_page(self, page: _Page) -> None:
+        """Take in a page of documents. Raises NotConnected when the stream began anew between two pages."""
+        if self.position is None:
+            self.position = page.position
+        elif page.position.epoch != self.position.epoch:
+            raise NotConnected("The channel began anew while its snapshot was taken.")
+        offsets = page.offsets if page.offsets is not None else [None] * len(page.documents)
+        self.documents.extend(zip(page.documents, offsets, strict=True))
+        self._cursor = page.cursor
+        self._has_all_pages = page.cursor is None
+
+    @property
+    def path(self) -> str:
+        """Return where the next page is."""
+        cursor = "" if self._cursor is None else f"&cursor={quote(self._cursor, safe='')}"
+        return f"/api/collections/{quote(self.collection or '', safe='')}/documents?limit={PAGE_DOCUMENTS}{cursor}"
+
+
+class Api:
+    """The gateway's HTTP API, on a connection that is kept."""
+
+    def __init__(self, base_url: str, *, token: Callable[[], str] | None) -> None:
+        # A proxy meant for the world is of no use on this machine.
+        is_far = not _is_loopback(urlsplit(base_url).hostname or "")
+        self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=is_far)
+        self._token = token
+
+    def channels(self) -> list[str]:
+        """Return the channels of all collections. Raises NotConnected."""
+        return [collection_channel(listed.name) for listed in self._get("/api/collections", _LISTINGS).collections]
+
+    def load_page(self, loading: Loading) -> None:
+        """Fetch the next page of a load. Raises NotConnected."""
+        loading.take_page(self._get(loading.path, _PAGES))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _get(self, path: str, decoder: msgspec.json.Decoder[_T]) -> _T:
+        headers: dict[str, Any] = {}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token()}"
+        try:
+            answer = self._http.get(path, headers=headers)
+            if answer.status_code != httpx.codes.OK:
+                raise NotConnected(f"The gateway answered HTTP {answer.status_code} to GET {path.partition('?')[0]}.")
+            return decoder.decode(answer.content)
+        except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            reason = str(error) or type(error).__name__
+            raise NotConnected(f"No snapshot could be fetched from the gateway: {reason}.") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
