@@ -57,7 +57,7 @@ class Cards {
     this.selected = name;
     this.#mark();
     if (this.isList) this.component.setTriggerValue("open", name);
-    else this.component.setStateValue("selected", name);
+    else this.component.setTriggerValue("choose", name);
   }
 
   #mark() {

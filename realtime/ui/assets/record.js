@@ -1,5 +1,6 @@
-// One document, live: its fields, its JSON, or its history (`options.mode`). A field that changes shows old -> new.
-// The history itself comes from the page; this module only tells the page when there is a newer version.
+// One document, live: its fields, its JSON, its history, or only its last change (`options.mode`: fields, json,
+// history, watch). A field that changes shows old -> new. The history comes from the page: in the last two modes this
+// module tells the page when there is a newer version.
 
 import { follow } from "./channel.js";
 import { ago, cell, exact } from "./format.js";
@@ -71,15 +72,16 @@ class Record {
   }
 
   #tell(version) {
-    if (this.options.mode !== "history") return;
+    if (this.options.mode !== "history" && this.options.mode !== "watch") return;
     clearTimeout(this.telling);
-    this.telling = setTimeout(() => this.component.setStateValue("version", version), TELL_AFTER);
+    this.telling = setTimeout(() => this.component.setTriggerValue("version", version), TELL_AFTER);
   }
 
   #draw(changed) {
     this.#lastChange();
     if (this.options.mode === "history") this.#history(this.options.history ?? []);
     else if (this.options.mode === "json") this.#json();
+    else if (this.options.mode === "watch") this.body.replaceChildren();
     else this.#fields(changed);
   }
 

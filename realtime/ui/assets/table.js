@@ -49,11 +49,11 @@ class Table {
     this.root.append(bar, this.scroller);
     parent.append(style, this.root);
     this.grid = new Grid(this.scroller, this.body, {
-      select: (id) => this.component.setStateValue("selected", id),
+      select: (id) => this.component.setTriggerValue("choose", id ?? ""),
       held: (fresh) => this.#held(fresh),
     });
     this.pill.onclick = () => this.grid.release();
-    this.more.firstChild.onclick = () => this.component.setStateValue("limit", this.value.shown + 200);
+    this.more.firstChild.onclick = () => this.component.setTriggerValue("more", this.value.shown + 200);
     this.head.onclick = (event) => this.#sort(event.target.closest("button")?.dataset.key);
   }
 
@@ -131,7 +131,7 @@ class Table {
     const { sort, descending } = this.value;
     let wanted = key ? `-${key}` : "";
     if (key && sort === key) wanted = descending ? key : "";
-    this.component.setStateValue("sort", wanted);
+    this.component.setTriggerValue("sort", wanted);
   }
 }
 

@@ -1,0 +1,27 @@
+"""The frame of every page: navigation and sidebar. Streamlit runs it first, whatever page's URL is opened."""
+
+import streamlit as st
+from realtime.ui.sidebar import brand, sidebar
+
+st.set_page_config(page_title="Tideboard", page_icon=":material/waves:", layout="wide")
+brand()
+page = st.navigation(
+    [
+        st.Page(
+            "overview.py",
+            title="Overview",
+            icon=":material/monitoring:",
+            default=True,
+            help="What happens now: key numbers, events over time, the busiest collections and the newest events.",
+        ),
+        st.Page(
+            "collections.py",
+            title="Collections",
+            icon=":material/database:",
+            url_path="collections",
+            help="One collection at a time: a chart, a live table with filters, and each document with its history.",
+        ),
+    ]
+)
+sidebar()
+page.run()

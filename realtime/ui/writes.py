@@ -1,0 +1,68 @@
+"""Sends what a person does to a document, and waits for the gateway's word. What may be saved: views.editing."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from realtime.errors import ConflictError, EventError, NotConnected, TideboardError
+from realtime.live.runtime import current
+from realtime.protocol.events import JsonObject
+from realtime.views.editing import Verb, envelope, explain
+
+_WAIT_S: Final = 3.0
+ACTOR: Final = "dashboard"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a write: stored, refused with a reason, in conflict, or still under way (`future`)."""
+
+    verb: Verb
+    identifier: str
+    reason: str = ""
+    is_conflict: bool = False
+    future: Future[Any] | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Tell whether the gateway has it on disk."""
+        return not self.reason and self.future is None
+
+
+def write(verb: Verb, collection: str, document: JsonObject, *, expected_offset: int | None) -> Outcome:
+    """Send one change and wait a moment for its acknowledgement. Never raises for what the other side says.
+
+    `expected_offset` is the version the person saw; when the document has moved on, the outcome is a conflict.
+    """
+    identifier = str(document.get("id", ""))
+    client = current().client
+    if client is None:
+        return Outcome(verb, identifier, reason="This dashboard isn't connected to a gateway, so nothing can be saved.")
+    try:
+        made = envelope(
+            verb, collection, document=document, key=str(uuid.uuid4()), time=datetime.now(UTC).isoformat(), actor=ACTOR
+        )
+        future = client.send(made, expected_offset=expected_offset)
+    except (EventError, NotConnected) as error:
+        return Outcome(verb, identifier, reason=explain(error))
+    return settle(Outcome(verb, identifier, future=future), wait_s=_WAIT_S)
+
+
+def settle(outcome: Outcome, *, wait_s: float = 0.0) -> Outcome:
+    """Look again at a write that was still under way."""
+    if outcome.future is None:
+        return outcome
+    try:
+        outcome.future.result(timeout=wait_s)
+    except FutureTimeout:
+        return outcome
+    except ConflictError as error:
+        return Outcome(outcome.verb, outcome.identifier, reason=str(error), is_conflict=True)
+    except TideboardError as error:
+        return Outcome(outcome.verb, outcome.identifier, reason=explain(error))
+    return Outcome(outcome.verb, outcome.identifier)
