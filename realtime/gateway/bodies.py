@@ -169,7 +169,7 @@ def cut_array(body: bytes) -> list[bytes]:
         elif mark == b"," and depth == 1:
             items.append(body[start : token.start()])
             start = token.end()
-    return [*items, body[start:] or b"["]
+    return [*items, body[start:] + b","]  # a whole value before the missing bracket mustn't hide that it is missing
 
 
 def _finished(items: list[bytes], body: bytes, *, start: int, end: int, after: int, mark: bytes) -> list[bytes]:
