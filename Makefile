@@ -15,7 +15,7 @@ export PYTHON
 
 help: ## Print this list
 	@echo "Tideboard. One command each:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1  \2/p' $(MAKEFILE_LIST) | awk '{ $$1 = ""; name = $$2; $$2 = ""; sub(/^ +/, ""); printf "  make %-6s %s\n", name, $$0 }'
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo '  make test ARGS="tests/store -k feed" runs a part, without the coverage gate;'
 	@echo '  make run ARGS="--server.port 8600" passes flags to Streamlit; PYTHON=python3.12 chooses the interpreter.'
