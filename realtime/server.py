@@ -1,0 +1,126 @@
+"""Puts one process together: gateway, client, store, caster, live channel, sample. Decides nothing by itself.
+
+Nothing in here opens a socket, a log or a thread before `lifespan` runs.
+Threads: the main one, then the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+import streamlit as st
+from starlette.routing import BaseRoute
+
+from realtime.client import WebSocketClient
+from realtime.config import Settings, load_settings
+from realtime.errors import ConfigError, StartError
+from realtime.gateway.access import ALGORITHM
+from realtime.gateway.facade import SOCKET_PATH, Gateway
+from realtime.gateway.folder import claimed
+from realtime.live.live import Live
+from realtime.live.runtime import Runtime, install, uninstall
+from realtime.sample import Sample
+from realtime.store import Store
+
+_ASSETS: Final = Path(__file__).parent / "ui" / "assets"
+_TOKEN_S: Final = 3600
+_EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104 - compared with, never bound to
+_SWITCH_INTERVAL_S: Final = 0.001
+"""An event crosses three threads on its way to the pixel. Python's default lets a busy page script keep the
+interpreter for 5 ms at each of them."""
+
+
+def compose() -> Process:
+    """Read the settings and check that the process can start; leave with one sentence when it can't."""
+    try:
+        settings = load_settings(cwd=Path.cwd(), environ=os.environ)
+        if settings.gateway_url is None:
+            with claimed(settings.data_dir):
+                pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
+    except (ConfigError, StartError) as error:
+        sys.exit(f"Tideboard can't start: {error}")
+    return Process(settings)
+
+
+class Process:
+    """One Tideboard: what it serves (`routes`), and how it begins and ends (`lifespan`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._gateway = None if settings.gateway_url else Gateway(settings)
+        self._store = Store(feed_size=settings.feed_size)
+        self._live = Live(self._store, settings=settings, assets_folder=_ASSETS)
+        gateway_routes = [] if self._gateway is None else self._gateway.routes()
+        self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Any) -> AsyncIterator[dict[str, Any]]:
+        """Begin everything in the order of need, and end it in reverse."""
+        settings = self._settings
+        base_url = settings.gateway_url or own_url()
+        token = own_token(settings)
+        client = WebSocketClient(socket_url(base_url), http_url=base_url, store=self._store, token=token)
+        sample = Sample(base_url, settings=settings, headers=lambda: bearer(token))
+        runtime = Runtime(
+            settings=settings,
+            store=self._store,
+            caster=self._live.caster,
+            assets=self._live.assets,
+            client=client,
+            sample=sample,
+        )
+        async with AsyncExitStack() as stack:
+            if self._gateway is not None:
+                await stack.enter_async_context(self._gateway.running())
+            install(runtime)
+            stack.callback(uninstall)
+            await stack.enter_async_context(self._live.running())
+            # Neither is joined on the loop: it is the loop that answers their last request.
+            client.connect()
+            stack.push_async_callback(asyncio.to_thread, client.disconnect)
+            sample.open()
+            stack.push_async_callback(asyncio.to_thread, sample.close)
+            _calm_the_interpreter()
+            yield {"settings": settings}
+
+
+def own_url() -> str:
+    """Return the address under which this process reaches its own server, from Streamlit's settings."""
+    address = st.get_option("server.address") or ""
+    host = "127.0.0.1" if address in _EVERY_ADDRESS else address
+    scheme = "https" if st.get_option("server.sslCertFile") else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
+
+
+def socket_url(base_url: str) -> str:
+    """Return the address of the gateway's socket for that of its HTTP API."""
+    return base_url.replace("http", "ws", 1).rstrip("/") + SOCKET_PATH
+
+
+def own_token(settings: Settings) -> Callable[[], str] | None:
+    """Return what mints this process's own token before each dial, or None where tokens mean nothing."""
+    secret = settings.secret
+    if secret is None:
+        return None
+    return lambda: jwt.encode({"sub": "tideboard", "exp": int(time.time()) + _TOKEN_S}, secret, algorithm=ALGORITHM)
+
+
+def bearer(token: Callable[[], str] | None) -> dict[str, str]:
+    """Return the header that carries a token over HTTP."""
+    return {} if token is None else {"Authorization": f"Bearer {token()}"}
+
+
+def _calm_the_interpreter() -> None:
+    """Keep what is loaded by now out of garbage collections, and let threads take turns quickly."""
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
