@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from realtime.views import collections
 from realtime.views.filters import Filters, select
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def file_name(collection: str, *, now: float, ending: str) -> str:
 
 def count(store: Store, collection: str, *, filters: Filters) -> int:
     """Count the documents that pass."""
-    documents = store.collection(collection).documents
-    return len(documents) if filters.is_empty else len(select(collection, documents.values(), filters))
+    if filters.is_empty:
+        return collections.count(store, collection)
+    return len(select(collection, store.collection(collection).documents.values(), filters))
 
 
 def _iso(moment: float) -> str:

@@ -62,7 +62,7 @@ def layout(
 
 
 def figure(traces: list[dict[str, Any]], base: dict[str, Any], **x_axis: Any) -> Value:
-    """Join traces and a cached layout; `x_axis` overrides keys of the x axis (such as `range`) in a copy."""
+    """Join traces and a cached layout; `x_axis` overrides keys of the x axis in a copy."""
     if x_axis:
         base = {**base, "xaxis": {**base.get("xaxis", {}), **x_axis}}
     return {"data": traces, "layout": base}

@@ -153,7 +153,8 @@ def events_over_time(store: Store, *, now: float, span: str = DEFAULT_RANGE, zon
             }
         )  # fmt: skip
     base = layout(x_title=zone_label(zone), has_legend=True, bars="stack", y_format=",~d")
-    return figure(traces, base, range=local_times([starts[0], starts[-1] + bar_s], zone=zone))
+    # No explicit range: one that changes with every value would take a pinned zoom away (plotly.js, applyUIRevisions).
+    return figure(traces, base)
 
 
 def _bars(counts: tuple[int, ...], *, per_bar: int, bars: int) -> list[int]:

@@ -32,4 +32,4 @@ export const css = `
 .line .share { position: absolute; left: 0; bottom: -1px; height: 2px; background: var(--st-primary-color); border-radius: 2px; transition: width 0.4s; }
 @media (prefers-reduced-motion: reduce) { .line .share { transition: none; } }
 .empty { color: var(--soft); padding: 16px 4px; }
-`;
+`

@@ -1,68 +1,68 @@
 // Writes values for people: numbers, times, booleans, anything of JSON. Knows no DOM and no channel.
 
-const locale = () => document.documentElement.lang || navigator.language || "en";
+const locale = () => document.documentElement.lang || navigator.language || "en"
 // "min2" groups from 10,000 on, so that years and flight numbers stay as they are.
-const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 4, useGrouping: "min2" });
-const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-const day = { day: "numeric", month: "short" };
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 4, useGrouping: "min2" })
+const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }
+const day = { day: "numeric", month: "short" }
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC"
 
 /** Write a number, grouped from 10,000 on. */
-export const number = (value) => (Number.isFinite(value) ? plain.format(value).replace("-", "−") : "–");
+export const number = (value) => (Number.isFinite(value) ? plain.format(value).replace("-", "−") : "–")
 
 /** Write a count with thousands separators always. */
-export const count = (value) => Math.round(value).toLocaleString("en");
+export const count = (value) => Math.round(value).toLocaleString("en")
 
 /** Write how long ago `at` (unix ms) was; from a day on, the date and time. */
 export function ago(at, now = Date.now()) {
-  if (at === null || at === undefined) return "–";
-  const seconds = Math.round((now - at) / 1000);
-  if (seconds < -5) return `in ${span(-seconds)}`;
-  if (seconds < 2) return "now";
-  return seconds < 86400 ? `${span(seconds)} ago` : moment(at, now);
+  if (at === null || at === undefined) return "–"
+  const seconds = Math.round((now - at) / 1000)
+  if (seconds < -5) return `in ${span(-seconds)}`
+  if (seconds < 2) return "now"
+  return seconds < 86400 ? `${span(seconds)} ago` : moment(at, now)
 }
 
 function span(seconds) {
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  const hours = Math.floor(minutes / 60);
-  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.floor(minutes / 60)
+  return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`
 }
 
 /** Write a moment (unix ms) in the reader's zone; the year only when it isn't this one. */
 export function moment(at, now = Date.now()) {
-  const then = new Date(at);
-  const year = then.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" };
-  return then.toLocaleString(locale(), { ...day, ...year, ...clock });
+  const then = new Date(at)
+  const year = then.getFullYear() === new Date(now).getFullYear() ? {} : { year: "numeric" }
+  return then.toLocaleString(locale(), { ...day, ...year, ...clock })
 }
 
 /** Write a moment in full, with the zone's name: what a hover shows. */
 export function exact(at) {
-  if (at === null || at === undefined) return "time not known";
-  return `${new Date(at).toLocaleString(locale(), { ...day, year: "numeric", ...clock, fractionalSecondDigits: 3 })} ${ZONE}`;
+  if (at === null || at === undefined) return "time not known"
+  return `${new Date(at).toLocaleString(locale(), { ...day, year: "numeric", ...clock, fractionalSecondDigits: 3 })} ${ZONE}`
 }
 
 /** Write one JSON value on one line, as its column's kind wants it. */
 export function cell(value, kind) {
-  if (value === null || value === undefined) return "–";
-  if (typeof value === "boolean") return value ? "✓ yes" : "✕ no";
-  if (typeof value === "number") return number(value);
+  if (value === null || value === undefined) return "–"
+  if (typeof value === "boolean") return value ? "✓ yes" : "✕ no"
+  if (typeof value === "number") return number(value)
   if (typeof value === "string") {
-    if (kind !== "time") return value;
-    const at = Date.parse(value);
-    return Number.isNaN(at) ? value : shortMoment(at, value);
+    if (kind !== "time") return value
+    const at = Date.parse(value)
+    return Number.isNaN(at) ? value : shortMoment(at, value)
   }
-  return JSON.stringify(value);
+  return JSON.stringify(value)
 }
 
 function shortMoment(at, text) {
   // A time without an offset is nobody's local time: show it as it stands.
-  if (!/(Z|[+-]\d\d:?\d\d)$/.test(text)) return text.replace("T", " ");
-  const then = new Date(at);
-  const year = then.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-  return then.toLocaleString(locale(), { ...day, ...year, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  if (!/(Z|[+-]\d\d:?\d\d)$/.test(text)) return text.replace("T", " ")
+  const then = new Date(at)
+  const year = then.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }
+  return then.toLocaleString(locale(), { ...day, ...year, hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
 }
 
 /** Name the reader's time zone. */
-export const zone = () => ZONE;
+export const zone = () => ZONE

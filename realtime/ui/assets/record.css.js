@@ -31,4 +31,4 @@ li td:first-child { color: var(--soft); } li td.old { text-decoration: line-thro
 .changed { animation: tb-changed 1s ease-out; }
 @keyframes tb-changed { from { background-color: color-mix(in srgb, var(--st-primary-color) 38%, var(--st-background-color)); } }
 @media (prefers-reduced-motion: reduce) { .changed { animation: none; } }
-`;
+`

@@ -40,4 +40,4 @@ export const css = `
 .more[hidden], .empty[hidden] { display: none; }
 .empty { position: sticky; left: 0; padding: 36px 16px; text-align: center; color: var(--soft); }
 @media (prefers-reduced-motion: reduce) { .changed { animation: none; } }
-`;
+`
