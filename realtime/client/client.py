@@ -94,6 +94,11 @@ class WebSocketClient:
         running.driver.wish(self._connection.reconnect)
 
     @property
+    def http_url(self) -> str:
+        """Return the root of the gateway's HTTP API. Threads: any."""
+        return self._http_url
+
+    @property
     def is_connected(self) -> bool:
         """Tell whether what the store holds is current."""
         return self.connection_state is ConnectionState.CONNECTED
