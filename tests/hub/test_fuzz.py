@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from tests.hub.making import dialled, eventually, serving
+from tests.hub.making import Served, Wire, dialled, eventually, serving
 from tests.hub.test_session import VERBS
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -31,27 +33,40 @@ LINES = st.lists(st.one_of(COMMANDS, JSON), min_size=1, max_size=5).map(
 FRAMES = st.lists(st.one_of(LINES, st.text(max_size=60), st.binary(max_size=60)), min_size=1, max_size=8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(FRAMES, min_size=1, max_size=4), st.booleans())
-def test_no_frames_disturb_the_others(clients: list[list[str | bytes]], is_open: bool) -> None:
+@pytest.fixture(scope="module")
+def stage() -> Iterator[tuple[asyncio.Runner, Served]]:
+    """Keep one hub and one loop for all examples."""
+    with asyncio.Runner() as runner:
+        context = serving()
+        yield runner, runner.run(context.__aenter__())
+        runner.run(context.__aexit__(None, None, None))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(clients=st.lists(FRAMES, min_size=1, max_size=4), is_open=st.booleans())
+def test_no_frames_disturb_the_others(
+    stage: tuple[asyncio.Runner, Served], clients: list[list[str | bytes]], is_open: bool
+) -> None:
     """The fuzzed connections end or live; the neighbour's publications go through, and nothing stays behind."""
+    runner, served = stage
+
+    async def fuzz(frames: list[str | bytes]) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            async with dialled(served.url, is_open=is_open) as wire:
+                for frame in frames:
+                    await wire.socket.send(frame)
+
+    async def talk(neighbour: Wire) -> None:
+        for number in range(5):
+            await neighbour.ask("publish", channel="mine", data=number)
+            assert (await neighbour.publication())["data"] == number
 
     async def run() -> None:
-        async with asyncio.timeout(30), serving() as served, dialled(served.url) as neighbour:
-            await neighbour.ask("subscribe", channel="mine")
+        async with asyncio.timeout(30):
+            async with dialled(served.url) as neighbour:
+                await neighbour.ask("subscribe", channel="mine")
+                await asyncio.gather(talk(neighbour), *(fuzz(frames) for frames in clients))
+                await eventually(lambda: len(served.hub.members) == 1)
+            await eventually(lambda: not served.hub.members)
 
-            async def fuzz(frames: list[str | bytes]) -> None:
-                with contextlib.suppress(ConnectionClosed):
-                    async with dialled(served.url, is_open=is_open) as wire:
-                        for frame in frames:
-                            await wire.socket.send(frame)
-
-            async def talk() -> None:
-                for number in range(5):
-                    await neighbour.ask("publish", channel="mine", data=number)
-                    assert (await neighbour.publication())["data"] == number
-
-            await asyncio.gather(talk(), *(fuzz(frames) for frames in clients))
-            await eventually(lambda: len(served.hub.members) == 1)
-
-    asyncio.run(run())
+    runner.run(run())
