@@ -45,7 +45,7 @@ def live_view(
         "options": dict(options or {}),
         "hold": hold_envelope(),
     }
-    return mount(found.kind, data, key=key or default_key(found, parameters), height=height, on=on or {})
+    return mount(found.kind, data, key=key or default_key(found, parameters), on=on)
 
 
 def default_key(view: View, parameters: Mapping[str, Any]) -> str:
