@@ -67,7 +67,7 @@ def _column(values: list[Any]) -> Any:
     try:
         return pd.array(texts, dtype="str")
     except UnicodeError:  # a lone surrogate can't be stored as UTF-8
-        return pd.array(texts, dtype="object")
+        return pd.array([text and text.encode(errors="replace").decode() for text in texts], dtype="str")
 
 
 def _fits(values: Iterable[Any]) -> bool:
