@@ -1,6 +1,7 @@
 """The frame of every page: navigation and sidebar. Streamlit runs it first, whatever page's URL is opened."""
 
 import streamlit as st
+
 from realtime.ui.sidebar import brand, sidebar
 
 st.set_page_config(page_title="Tideboard", page_icon=":material/waves:", layout="wide")
