@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from realtime.gateway.checkpointer import Checkpointer
 from realtime.gateway.reader import PAGE_BYTES, Reader
 from realtime.gateway.records import (
     MUST_BE_NEW,
@@ -67,8 +68,8 @@ class EventLog:
         """
         connection, seed = open_writer(path)
         writer = Writer(
-            connection, seed=seed, retention_events=retention_events, refusals_kept=refusals_kept,
-            queue_bytes=queue_bytes, on_commit=on_commit, now=now,
+            connection, checkpointer=Checkpointer(path), seed=seed, retention_events=retention_events,
+            refusals_kept=refusals_kept, queue_bytes=queue_bytes, on_commit=on_commit, now=now,
         )  # fmt: skip
         return cls(writer=writer, reader=Reader(path), seed=seed)
 

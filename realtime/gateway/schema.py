@@ -73,10 +73,10 @@ def epoch_of(seed: str, channel: str) -> str:
 def open_writer(path: Path) -> tuple[sqlite3.Connection, str]:
     """Open the database for writing, make its tables when it is new; return it with its seed. Raises StartError."""
     try:
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # The writer checkpoints when it is idle; an automatic one would sit in some producer's latency.
+        # There is a thread for it (checkpointer.py); an automatic one would sit in some producer's latency.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("PRAGMA cache_size = -16384")
@@ -90,7 +90,7 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, str]:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open the database for reading only, text as bytes. Raises StorageError."""
     try:
-        connection = _connect(path)
+        connection = connect(path)
         connection.execute("PRAGMA query_only = ON")
         connection.text_factory = bytes
     except sqlite3.Error as error:
@@ -106,7 +106,8 @@ def storage_error(error: sqlite3.Error) -> StorageError:
     return StorageError(f"The log can't be used now ({error}), nothing was stored; send it again in a moment.")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection of any use. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256, timeout=BUSY_TIMEOUT_S
     )

@@ -18,6 +18,7 @@ from typing import Any, Final
 from realtime import metrics
 from realtime.errors import ConflictError, StorageError
 from realtime.gateway.batches import execute_rows
+from realtime.gateway.checkpointer import Checkpointer, checkpoint
 from realtime.gateway.plan import Plan, duplicate_key
 from realtime.gateway.records import Accepted, ChannelRow, Refusal, Stored
 from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
@@ -25,9 +26,6 @@ from realtime.protocol.positions import Position
 
 _LOG: Final = logging.getLogger(__name__)
 _GROUP_EVENTS: Final = 4096
-_IDLE_S: Final = 0.25
-_IDLE_PAGES: Final = 250
-_MOST_PAGES: Final = 16_384
 _SWEEP_ROWS: Final = 64
 _EVENT_OVERHEAD_BYTES: Final = 256
 
@@ -67,6 +65,7 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         *,
+        checkpointer: Checkpointer,
         seed: str,
         retention_events: int,
         refusals_kept: int,
@@ -83,7 +82,7 @@ class Writer:
         self._now = now
         self._channels = _load_channels(connection)
         self._swept: dict[int, int] = {}
-        self._pages = 0
+        self._checkpointer = checkpointer
         self._trouble: str | None = None
         self._waiting: deque[Task] = deque()
         self._waiting_bytes = 0
@@ -125,20 +124,21 @@ class Writer:
             group = self._take()
             if group is None:
                 break
-            if group:
-                self._commit(group)
-            if self._pages >= (_MOST_PAGES if group else _IDLE_PAGES):
-                self._checkpoint("PASSIVE")
-        self._checkpoint("TRUNCATE")
+            self._commit(group)
+            if self._checkpointer.is_due_inline:
+                checkpoint(self._connection, "PASSIVE")
+                self._checkpointer.helped()
+        self._checkpointer.close()
+        checkpoint(self._connection, "TRUNCATE")
         self._connection.close()
 
     def _take(self) -> list[Task] | None:
-        """Wait for work. Returns what is waiting, nothing when it has been quiet for a while, None at the end."""
+        """Wait for work. Returns what is waiting, None at the end."""
         with self._changed:
-            if not self._waiting and not self._is_closing:
-                self._changed.wait(_IDLE_S if self._pages >= _IDLE_PAGES else None)
+            while not self._waiting and not self._is_closing:
+                self._changed.wait()
             if not self._waiting:
-                return None if self._is_closing else []
+                return None
             group: list[Task] = []
             events = 0
             while self._waiting and events < _GROUP_EVENTS:
@@ -164,7 +164,7 @@ class Writer:
             self._channels = {**self._channels, **{name: draft.row() for name, draft in plan.drafts.items()}}
         self._swept.update(swept)
         self._trouble = None
-        self._pages += 6 + len(plan.events) // 3
+        self._checkpointer.wrote(6 + len(plan.events) // 3)
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
         self._announce(plan.stored)
         _answer(group, outcomes)
@@ -293,13 +293,6 @@ class Writer:
         except Exception:
             # The events are durable and readers find them; the writer has to go on whatever a listener does.
             _LOG.exception("the listener to commits failed")
-
-    def _checkpoint(self, mode: str) -> None:
-        self._pages = 0
-        try:
-            self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-        except sqlite3.Error as error:
-            _LOG.warning("checkpoint failed, the next one repairs it: %s", error)
 
 
 def _answer(group: Sequence[Task], outcomes: Sequence[Outcome]) -> None:

@@ -367,6 +367,18 @@ def test_closing_writes_what_waits_and_refuses_what_comes_later(tmp_path: Path) 
         assert again.position(ORDERS).offset == 50
 
 
+def test_the_write_ahead_log_starts_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under unbroken load the writer helps to checkpoint, so the file beside the database stays small."""
+    monkeypatch.setattr("realtime.gateway.checkpointer._PAGES", 1)
+    monkeypatch.setattr("realtime.gateway.checkpointer._MOST_PAGES", 0)
+    with opened(tmp_path) as log:
+        for number in range(300):
+            log.append([accepted(number)]).result()
+        assert (tmp_path / "log.db-wal").stat().st_size < 300 * 6 * 4096 / 2
+        assert log.position(ORDERS).offset == 300
+    assert not (tmp_path / "log.db-wal").exists()
+
+
 def test_a_file_that_is_no_log_stops_the_start(tmp_path: Path) -> None:
     """One sentence, naming the file."""
     (tmp_path / "log.db").write_bytes(b"no database at all" * 100)
