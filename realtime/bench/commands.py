@@ -13,7 +13,6 @@ import click
 from rich.console import Console
 
 from realtime.bench import report
-from realtime.errors import TideboardError
 
 JSON_OPTION = click.option(
     "--json",
@@ -101,11 +100,8 @@ def _measure(
 ) -> None:
     console, progress = Console(), Console(stderr=True)
     signal.signal(signal.SIGTERM, _leave)
-    try:
-        with progress.status("Starting…") as status:
-            outcome = measure(lambda text: status.update(f"{text} …"))
-    except TideboardError as error:
-        raise click.ClickException(str(error)) from error
+    with progress.status("Starting …") as status:
+        outcome = measure(lambda text: status.update(f"{text} …"))
     report.publish(console, table_of(outcome), outcome=outcome, json_path=path)
 
 
