@@ -20,6 +20,7 @@ Severity: TypeAlias = Literal["low", "medium", "high"]
 MAX_NAME_CHARS: Final = 256
 EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2200
+_CONTAINERS: Final = (dict, list)
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -291,15 +292,17 @@ def check_time(value: str, *, name: str) -> None:
 
 def depth_exceeds(value: Any, limit: int) -> bool:
     """Tell whether a JSON value nests deeper than `limit`, without recursing. A scalar has depth 0."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(limit):
         if not level:
             return False
-        children: list[Any] = []
-        for node in level:
-            members = node.values() if isinstance(node, dict) else node
-            children.extend(child for child in members if isinstance(child, dict | list))
-        level = children
+        # One flat comprehension and no union built per member: this runs over every value of every event.
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, _CONTAINERS)
+        ]
     return bool(level)
 
 
