@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from tests.support.processes import start_app
-from tests.support.producing import Poster, numbered
+from tests.support.producing import JSON, Poster, numbered
 from tests.support.waiting import until
 
 BATCH = 20
@@ -26,7 +26,7 @@ class Producer(threading.Thread):
 
     def run(self) -> None:
         """Post one batch after the other."""
-        with httpx.Client(base_url=self._base_url, timeout=10) as http:
+        with httpx.Client(base_url=self._base_url, timeout=10, headers=JSON) as http:
             while True:
                 numbers = range(self._next, self._next + BATCH)
                 self._next += BATCH

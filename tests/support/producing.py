@@ -12,6 +12,7 @@ import msgspec
 from realtime.protocol.events import Envelope
 
 SOURCE: Final = "/tests"
+JSON: Final = {"Content-Type": "application/json"}
 _numbers = itertools.count(1)
 
 
@@ -39,7 +40,7 @@ class Poster:
     """One producer. A context manager, since it keeps its connection."""
 
     def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=30.0)
+        self._http = httpx.Client(base_url=base_url, timeout=30.0, headers=JSON)
 
     def __enter__(self) -> Poster:
         return self
