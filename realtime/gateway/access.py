@@ -24,7 +24,7 @@ class Claims(msgspec.Struct, frozen=True):
     sub: str = ""
     exp: float | None = None
     nbf: float | None = None
-    info: msgspec.Raw | None = None
+    info: msgspec.Raw = msgspec.Raw(b"null")
     channels: list[str] = []
     roles: list[str] = []
 
@@ -65,7 +65,7 @@ class Access:
             raise refuse(ErrorCode.TOKEN_EXPIRED)
         return Identity(
             user=claims.sub,
-            info=b"" if claims.info is None or bytes(claims.info) == b"null" else bytes(claims.info),
+            info=b"" if bytes(claims.info) == b"null" else bytes(claims.info),
             expires_at=claims.exp,
             channels=tuple(claims.channels),
             roles=tuple(claims.roles),

@@ -1,0 +1,1 @@
+"""The public SDKs, unchanged, against our gateway."""
