@@ -184,8 +184,6 @@ def _convert(key: str, value: Any, *, name: str) -> Any:
     except (msgspec.ValidationError, ValueError):
         shown = "" if key in _SECRETS else f" is {value!r}; it"
         raise ConfigError(f"{name}{shown} has to be {_expectation(key)}.") from None
-    if isinstance(converted, float) and converted != converted:
-        raise ConfigError(f"{name} is not a number; it has to be {_expectation(key)}.")
     if key == "gateway_url" and not _is_gateway_url(converted):
         raise ConfigError(f"{name} is {converted!r}; it has to be an address such as http://gateway:8601.")
     return converted.rstrip("/") if key == "gateway_url" else converted

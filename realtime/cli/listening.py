@@ -43,7 +43,7 @@ class Wire:
     """One connection: asks, and keeps what is pushed meanwhile."""
 
     def __init__(self, address: Address) -> None:
-        """Connect. Raises NotConnected, CommandError."""
+        """Connect. Raises NotConnected, CommandError, Disconnect."""
         try:
             self._socket = websocket.create_connection(
                 address.socket_url, timeout=_DIAL_TIMEOUT_S, enable_multithread=False, skip_utf8_validation=True
@@ -54,9 +54,11 @@ class Wire:
         self._waiting: deque[Reply] = deque()
         self._pushed: deque[Reply] = deque()
         self._last_id = 0
-        result = self.ask(Command(connect=ConnectRequest(token=address.token or "", name="tideboard-tail"))).connect
-        if result is not None and result.ping:
-            self._socket.settimeout(result.ping + _SLACK_S)
+        try:
+            self._greet(address.token or "")
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection."""
@@ -82,6 +84,11 @@ class Wire:
         """Yield what the server pushes. Raises Disconnect, NotConnected."""
         while True:
             yield self._pushed.popleft() if self._pushed else self._next()
+
+    def _greet(self, token: str) -> None:
+        result = self.ask(Command(connect=ConnectRequest(token=token, name="tideboard-tail"))).connect
+        if result is not None and result.ping:
+            self._socket.settimeout(result.ping + _SLACK_S)
 
     def _next(self) -> Reply:
         while True:
