@@ -172,13 +172,19 @@ class Connection:
             self.disconnect(hang_up(DisconnectCode.BAD_REQUEST))
             return
         for command in commands:
-            while self._asks and (self.session.waiting >= MAX_WAITING or self.session.phase is Phase.CONNECTING):
+            while self._asks and (self._is_full or self.session.phase is Phase.CONNECTING):
                 await asyncio.wait(self._asks, return_when=asyncio.FIRST_COMPLETED)
+                self.session.excuse(self._clock())
             self.carry_out(self.session.received(command))
 
+    @property
+    def _is_full(self) -> bool:
+        return self.session.waiting >= MAX_WAITING
+
     def tick(self, now: float) -> None:
-        """Let the session see the time."""
-        self.carry_out(self.session.tick(now))
+        """Let the session see the time, unless it is us who doesn't read what the peer may have said."""
+        if not self._is_full:
+            self.carry_out(self.session.tick(now))
 
     def be_slow(self) -> None:
         """Close the connection because it can't keep up; it will come back and resume."""

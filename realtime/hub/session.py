@@ -229,6 +229,11 @@ class Session:
             effects.append(Say(PING))
         return effects
 
+    def excuse(self, now: float) -> None:
+        """Learn that nothing was read for a while: a pong may be waiting to be."""
+        if self._pong_by is not None:
+            self._pong_by = now + self._limits.pong_within_s
+
     def hang_up(self, disconnect: Disconnect) -> Effects:
         """End the session, from either side or for any other reason."""
         if self.phase is Phase.CLOSED:

@@ -42,7 +42,7 @@ def stage() -> Iterator[tuple[asyncio.Runner, Served]]:
         runner.run(context.__aexit__(None, None, None))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(clients=st.lists(FRAMES, min_size=1, max_size=4), is_open=st.booleans())
 def test_no_frames_disturb_the_others(
     stage: tuple[asyncio.Runner, Served], clients: list[list[str | bytes]], is_open: bool

@@ -157,6 +157,35 @@ async def test_a_missing_pong_ends_the_connection_and_a_pong_keeps_it() -> None:
 
 
 @in_loop
+async def test_a_pong_we_did_not_read_is_not_missing() -> None:
+    """While the backend is behind, the socket isn't read; that isn't the peer's fault."""
+    now, looks = 1000.0, 0
+
+    def clock() -> float:
+        nonlocal looks
+        looks += 1
+        return now
+
+    async with serving(ping_s=0.2, clock=clock) as served, dialled(served.url) as wire:
+        [member] = served.hub.members
+        now += 1
+        assert await wire.hear() == {}
+        served.backend.may_answer.clear()
+        await wire.say(*({"id": n, "rpc": {"method": "echo"}} for n in range(100, 200)), {})
+        served.backend.asked.clear()
+        await served.backend.asked.wait()
+        now += 100
+        await eventually(lambda: member.session.waiting == 64)  # type: ignore[attr-defined]
+        seen = looks
+        await eventually(lambda: looks > seen + 5)  # the hub has looked at the time, and at the member
+        assert not member.is_closed
+        served.backend.may_answer.set()
+        for number in range(100, 200):
+            await wire.answer(number)
+        assert not member.is_closed
+
+
+@in_loop
 async def test_an_expired_connection_ends() -> None:
     """3005, told beforehand."""
     async with serving(ping_s=0.2, expired_grace_s=0) as served:
