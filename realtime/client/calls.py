@@ -49,6 +49,7 @@ class Call(msgspec.Struct, frozen=True):
     number: int = 0
     future: Future[Ack] | None = None
     expected_offset: int | None = None
+    document: tuple[str, str] | None = None  # whose offset is expected
 
 
 class Calls:

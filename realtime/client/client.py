@@ -20,7 +20,7 @@ from realtime.client.calls import Ack
 from realtime.client.channels import Channels
 from realtime.client.connection import Connection
 from realtime.client.driver import Driver
-from realtime.client.emits import envelope_of, ingest_of
+from realtime.client.emits import document_of, envelope_of, ingest_of
 from realtime.client.handlers import Handler, Handlers
 from realtime.client.loading import Api
 from realtime.client.wire import Wire, offline
@@ -172,7 +172,8 @@ class WebSocketClient:
         running = self._running
         if running is None:
             return offline()
-        return running.wire.emit(events, expected_offset=expected_offset)
+        document = None if expected_offset is None else document_of(envelope)
+        return running.wire.emit(events, expected_offset=expected_offset, document=document)
 
     # Inside
 

@@ -185,7 +185,7 @@ class Driver:
         if call is None:
             return
         if call.purpose is Purpose.INGEST:
-            resolve(call, reply)
+            resolve(call, reply, version_of=self._version_of)
         elif call.purpose is Purpose.CONNECT:
             self._let_in(reply)
         elif call.purpose is Purpose.SUBSCRIBE:
@@ -195,6 +195,10 @@ class Driver:
         elif call.purpose is Purpose.RENEW and reply.refresh is not None:
             expires_in_s = float(reply.refresh.ttl) if reply.refresh.expires else None
             self._connection.renewed(self._connection.generation, self._now(), expires_in_s=expires_in_s)
+
+    def _version_of(self, collection: str, identifier: str) -> int | None:
+        state = self._store.document(collection, identifier)
+        return None if state is None else state.offset
 
     # The connection's effects
 

@@ -5,6 +5,7 @@ Threads: any.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -13,7 +14,14 @@ import msgspec
 
 from realtime.client.calls import Ack, Call
 from realtime.errors import CommandError, ConflictError, EventError, NotConnected, TideboardError
-from realtime.protocol.events import Envelope
+from realtime.protocol.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionUpdated,
+    Envelope,
+    document_id_of,
+    event_of,
+)
 from realtime.protocol.frames import Reply
 from realtime.protocol.positions import Position
 
@@ -48,8 +56,12 @@ def ingest_of(envelope: Envelope, *, expected_offset: int | None) -> msgspec.Raw
     return msgspec.Raw(msgspec.json.encode({"events": [envelope], "expect": expect}))
 
 
-def resolve(call: Call, reply: Reply) -> None:
-    """Settle a future by the gateway's answer: an Ack, or what it refused and why."""
+def resolve(call: Call, reply: Reply, *, version_of: Callable[[str, str], int | None]) -> None:
+    """Settle a future by the gateway's answer: an Ack, or what it refused and why.
+
+    `version_of` tells a document's version as the store holds it: by the time a conflict is answered, the event that
+    caused it has come down the same socket.
+    """
     if call.future is None:
         return
     if reply.error is not None:
@@ -62,7 +74,7 @@ def resolve(call: Call, reply: Reply) -> None:
         _fail(call.future, CommandError(0, "The gateway's answer to an event can't be read"))
         return
     if outcome.status == "refused":
-        _fail(call.future, _refusal(outcome, expected=call.expected_offset))
+        _fail(call.future, _refusal(outcome, call, version_of=version_of))
         return
     position = Position(outcome.epoch or "", outcome.offset or 0)
     ack = Ack(outcome.channel or "", position, is_duplicate=outcome.status == "duplicate")
@@ -85,7 +97,19 @@ def _fail(future: Future[Ack], error: TideboardError) -> None:
         return
 
 
-def _refusal(outcome: _Outcome, *, expected: int | None) -> TideboardError:
-    if outcome.code == "conflict" and expected is not None and outcome.offset:
-        return ConflictError(expected=expected, actual=outcome.offset)
+def _refusal(outcome: _Outcome, call: Call, *, version_of: Callable[[str, str], int | None]) -> TideboardError:
+    expected = call.expected_offset
+    if outcome.code == "conflict" and expected is not None and call.document is not None:
+        actual = outcome.offset or version_of(*call.document)
+        if actual != expected:
+            return ConflictError(expected=expected, actual=actual)
     return EventError(outcome.code or "refused", outcome.reason or "The gateway gave no reason.")
+
+
+def document_of(envelope: Envelope) -> tuple[str, str] | None:
+    """Return the collection and the id of the document an event is about, None when it is about none."""
+    event = event_of(envelope)
+    identifier = document_id_of(event)
+    if identifier is None or not isinstance(event, CollectionCreated | CollectionUpdated | CollectionDeleted):
+        return None
+    return event.collection, identifier

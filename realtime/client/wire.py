@@ -52,7 +52,13 @@ class Wire:
         """Let nobody else send."""
         self._emit_over = None
 
-    def emit(self, events: msgspec.Raw, *, expected_offset: int | None = None) -> Future[Ack]:
+    def emit(
+        self,
+        events: msgspec.Raw,
+        *,
+        expected_offset: int | None = None,
+        document: tuple[str, str] | None = None,
+    ) -> Future[Ack]:
         """Send an `ingest` from the caller's thread, right onto the socket. Threads: any.
 
         The future fails with NotConnected when there is no connection, or it is lost before the answer.
@@ -64,7 +70,10 @@ class Wire:
         try:
             generation, send = over
             deadline = self._now() + ANSWER_S
-            call = Call(Purpose.INGEST, generation, deadline, future=future, expected_offset=expected_offset)
+            call = Call(
+                Purpose.INGEST, generation, deadline,
+                future=future, expected_offset=expected_offset, document=document,
+            )  # fmt: skip
             identifier = self.calls.open(call)
         except NotConnected as error:
             future.set_exception(error)

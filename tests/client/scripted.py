@@ -57,6 +57,7 @@ class ScriptedGateway:
         self.trimmed_to = 0
         self.refusal: ErrorFrame | None = None  # the answer to connect
         self.refused_channels: dict[str, ErrorFrame] = {}
+        self.rpc_error: ErrorFrame | None = None
         self.lies = False  # claims to have recovered what it doesn't send
         self.is_mute = False  # answers nothing
         self.http_status: dict[str, HTTPStatus] = {}
@@ -211,6 +212,8 @@ class ScriptedGateway:
             stream = self.stream(command.history.channel)
             newest = stream[::-1][: command.history.limit]
             return Reply(history=HistoryResult(newest, self.epochs[command.history.channel], len(stream)))
+        if command.rpc is not None and self.rpc_error is not None:
+            return Reply(error=self.rpc_error)
         if command.rpc is not None:
             return Reply(rpc=RpcResult(data=Raw(msgspec.json.encode(self.ingest))))
         if command.refresh is not None:

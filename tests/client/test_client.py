@@ -377,7 +377,8 @@ def test_emit_is_answered_with_the_position(world: World) -> None:
     [
         ({"status": "refused", "code": "missing_id", "reason": "No id."}, EventError),
         ({"status": "refused", "code": "conflict", "reason": "Changed.", "offset": 9}, ConflictError),
-        ({"status": "refused", "code": "conflict", "reason": "Changed."}, EventError),
+        ({"status": "refused", "code": "conflict", "reason": "Changed."}, ConflictError),
+        ({"status": "refused", "code": "conflict", "reason": "Changed.", "offset": 3}, EventError),
         ({"nonsense": 1}, CommandError),
     ],
 )
@@ -388,6 +389,20 @@ def test_a_refusal_reaches_whoever_emitted(world: World, result: object, error: 
     future = world.client.send(created("a"), expected_offset=3)
     with pytest.raises(error):
         future.result(WAIT_S)
+
+
+def test_an_error_in_answer_to_an_emit_reaches_whoever_emitted(world: World) -> None:
+    """The gateway can't store now, say: the protocol's code and words; one who no longer waits harms nobody."""
+    world.connect()
+    world.gateway.rpc_error = ErrorFrame(code=100, message="the disk is full", temporary=True)
+    given_up = world.client.emit("user:activity", {})
+    given_up.cancel()
+    with pytest.raises(CommandError, match="disk is full"):
+        world.client.emit("user:activity", {}).result(WAIT_S)
+    world.gateway.rpc_error = None
+    cancelled = world.client.emit("user:activity", {})
+    cancelled.cancel()
+    assert world.client.emit("user:activity", {}).result(WAIT_S).channel == "users"
 
 
 def test_emitting_without_a_connection_fails_at_once(world: World) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from realtime.client import WebSocketClient
-from realtime.errors import TideboardError
+from realtime.errors import ConflictError, TideboardError
 from realtime.protocol.events import Envelope
 from realtime.store import Store
 from tests.support.processes import Process, start_gateway
@@ -205,7 +205,7 @@ def test_emits_are_stored_heard_and_checked(world: World) -> None:
     saved = client.send(change, expected_offset=made.position.offset).result(WAIT_S)
     assert saved.position.offset == made.position.offset + 1
     assert client.send(change).result(WAIT_S).is_duplicate
-    with pytest.raises(TideboardError, match="changed"):
+    with pytest.raises(ConflictError, match="changed"):
         client.send(updated("notes", {"id": "a", "n": 3}), expected_offset=made.position.offset).result(WAIT_S)
     with pytest.raises(TideboardError, match="unknown_type"):
         client.emit("no:such", {}).result(WAIT_S)
