@@ -63,6 +63,8 @@ class Wire:
     def close(self) -> None:
         """Close the connection."""
         self._socket.close(timeout=0)
+        # After the server's own close frame `close` does nothing, and would leave the descriptor open.
+        self._socket.shutdown()
 
     def ask(self, command: Command) -> Reply:
         """Send a command and wait for its reply. Raises CommandError, Disconnect, NotConnected."""
