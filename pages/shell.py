@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from realtime.ui.sidebar import brand, sidebar
+from realtime.ui.sidebar import MARK, brand, sidebar
 
-st.set_page_config(page_title="Tideboard", page_icon=":material/waves:", layout="wide")
+st.set_page_config(page_title="Tideboard", page_icon=str(MARK), layout="wide")
 brand()
 page = st.navigation(
     [

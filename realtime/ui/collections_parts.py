@@ -11,6 +11,7 @@ from realtime.ui.document_drawer import document_drawer
 from realtime.ui.export import export_menu
 from realtime.ui.filters import chart_choice, current_place, filter_row
 from realtime.ui.first_event import first_event_panel
+from realtime.ui.headings import panel_heading
 from realtime.ui.live_fragment import live
 from realtime.ui.new_document import new_document_button
 from realtime.ui.panels import live_view
@@ -51,8 +52,7 @@ def _waiting() -> None:
 def _browser() -> None:
     """Show one collection. A fragment: choosing a row or a filter reruns this part alone."""
     place = current_place()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(label_of(place.collection), width="stretch")
+    with panel_heading(label_of(place.collection)):
         new_document_button(place.collection)
         export_menu(place)
     _chart(place)
@@ -62,15 +62,16 @@ def _browser() -> None:
         with st.container(width="stretch", key="table"):
             _table(place)
         if place.selected:
-            with st.container(border=True, width=430, key="drawer"):
+            with st.container(border=True, width=390, key="drawer", gap="xsmall"):
                 document_drawer(place.collection, place.selected)
 
 
 def _chart(place: Place) -> None:
-    with st.container(border=True, key="chart"):
+    with st.container(border=True, key="chart", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown("**Newest 200 documents, by time of change**", width="stretch")
+            title = st.empty()
             field = chart_choice(place)
+            title.markdown(f"**{collections.chart_title(current().store, place.collection, field)}**", width="stretch")
         live_view(
             collections.chart, key="tideboard.chart", height=220, collection=place.collection, y=field, zone=zone(),
             **_filters(place),

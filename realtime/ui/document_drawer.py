@@ -147,13 +147,8 @@ def _conflict(edit: Edit, state: DocumentState | None) -> None:
     mine = editing.read_draft(st.session_state[edit.key], keep_id=edit.id).document
     changes = diff(state.document, mine if mine is not None else edit.base)
     if changes:
-        st.dataframe(
-            pd.DataFrame(
-                [{"Field": c["field"], "Theirs": brief(c["old"]), "Yours": brief(c["new"])} for c in changes],
-                dtype="str",
-            ),
-            hide_index=True,
-        )
+        sides = {"Theirs": [_plain(c["old"]) for c in changes], "Yours": [_plain(c["new"]) for c in changes]}
+        st.table(pd.DataFrame(sides, index=[_plain(c["field"]) for c in changes], dtype="str"), border="horizontal")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Keep mine", help="Your text will replace theirs when you save.", on_click=lambda: _rebase(edit, state)
@@ -225,6 +220,6 @@ def _was_here(identifier: str) -> bool:
     return st.session_state.get("tideboard.seen") == identifier
 
 
-def _plain(text: str) -> str:
+def _plain(text: Any) -> str:
     """Escape what Markdown would read as its own: ids and names come from events."""
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#+-.!|~$:" else sign for sign in brief(text, limit=160))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from realtime.live.runtime import current
 from realtime.ui.first_event import first_event_panel
+from realtime.ui.headings import panel_heading
 from realtime.ui.live_fragment import live
 from realtime.ui.panels import live_view
 from realtime.ui.place import zone
@@ -26,12 +27,12 @@ def overview_page() -> None:
         return
     live_view(overview.numbers, key="tideboard.numbers")
     with st.container(horizontal=True, gap="medium", key="overview-middle"):
-        with st.container(border=True, width="stretch", key="events-over-time"):
+        with st.container(border=True, width="stretch", key="events-over-time", gap="xsmall"):
             _events_over_time()
-        with st.container(border=True, width=380, key="busiest"):
+        with st.container(border=True, width=340, height="stretch", key="busiest", gap="xsmall"):
             _busiest()
-    with st.container(border=True, key="newest"):
-        st.subheader("Newest events")
+    with st.container(border=True, key="newest", gap="xsmall"):
+        panel_heading("Newest events")
         live_view(feed.newest, key="tideboard.feed", height=440, limit=_FEED_ROWS)
 
 
@@ -44,8 +45,7 @@ def _waiting() -> None:
 
 @st.fragment
 def _events_over_time() -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Events over time", width="stretch")
+    with panel_heading("Events over time"):
         span = st.segmented_control(
             "Range", list(overview.RANGES), default=overview.DEFAULT_RANGE, key="range", bind="query-params",
             label_visibility="collapsed", required=True,
@@ -56,7 +56,7 @@ def _events_over_time() -> None:
 
 
 def _busiest() -> None:
-    st.subheader("Busiest collections")
+    panel_heading("Busiest collections")
     live_view(collections.busiest, key=_BUSIEST, options={"layout": "list"}, on={"open": _open_collection})
     name = st.session_state.pop("tideboard.open", None)
     if name:

@@ -24,8 +24,11 @@ def _band() -> None:
     sample = current().sample
     status = sample.status()
     state = status.state.value
-    with st.container(border=True, key="sample-band", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(width="stretch", gap=None):
+    with st.container(
+        border=True, key="sample-band", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center",
+        gap="small",
+    ):  # fmt: skip
+        with st.container(width="content", gap=None):
             st.markdown(
                 f":material/flight_takeoff: **Sample data:** New York airports, 8 Feb 2013, ×{status.speed:g}"
                 f"{_clock(status)}"
@@ -34,7 +37,8 @@ def _band() -> None:
                 st.caption(status.note)
         if state not in _SHOWN:
             return
-        _controls(sample, state, speed=status.speed)
+        with st.container(width="content", horizontal=True, vertical_alignment="center", gap="small"):
+            _controls(sample, state, speed=status.speed)
 
 
 def _controls(sample: Any, state: str, *, speed: float) -> None:

@@ -14,14 +14,14 @@ from realtime.ui.hold import realtime_toggle
 from realtime.ui.place import origin, zone
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
-_MARK: Final = Path(__file__).parent / "brand-mark.svg"
+MARK: Final = Path(__file__).parent / "brand-mark.svg"
 _INTERVALS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _INTERVAL: Final = "refresh"
 
 
 def brand() -> None:
     """Put the name above the navigation; the mark alone where there is no room."""
-    st.logo(str(_LOGO), icon_image=str(_MARK), size="large")
+    st.logo(str(_LOGO), icon_image=str(MARK), size="large")
 
 
 def sidebar() -> None:

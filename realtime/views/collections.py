@@ -26,7 +26,7 @@ from realtime.views.schema import (
     label_of,
     numeric_fields,
 )
-from realtime.views.words import BLUE, plural
+from realtime.views.words import plural
 
 if TYPE_CHECKING:
     from realtime.store import CollectionSummary, DocumentState, Store
@@ -203,7 +203,7 @@ def chart(
     columns = columns_of(documents)
     chosen = y or best_field(columns, documents)
     if chosen is None:
-        return figure([], layout(is_time=False))
+        return figure([], layout())
     if chosen in numeric_fields(columns):
         return _points(newest, chosen, zone=zone)
     states = store.collection(collection).documents.values()
@@ -222,10 +222,10 @@ def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
         "x": local_times([moment for moment, _, _ in drawn], zone=zone),
         "y": [value for _, value, _ in drawn],
         "text": [identifier for _, _, identifier in drawn],
-        "marker": {"color": BLUE, "size": 6, "opacity": 0.75},
+        "marker": {"size": 6, "opacity": 0.8},  # the colour is the theme's first
         "hovertemplate": "%{y}<br>%{text}<br>%{x|%H:%M:%S}<extra></extra>",
     }  # fmt: skip
-    return figure([trace], layout(x_title=zone_label(zone), y_title=label_of(name)))
+    return figure([trace], layout(zone=zone_label(zone)))
 
 
 def _counts(documents: Sequence[JsonObject], name: str) -> Value:
@@ -241,9 +241,9 @@ def _counts(documents: Sequence[JsonObject], name: str) -> Value:
         "type": "bar", "orientation": "h", "name": label_of(name),
         "x": [count for _, count in bars], "y": [word[:40] for word, _ in bars],
         "text": [f"{count:,}" for _, count in bars], "textposition": "auto", "cliponaxis": False,
-        "marker": {"color": BLUE}, "hovertemplate": "%{y}: %{x:,}<extra></extra>",
+        "hovertemplate": "%{y}: %{x:,}<extra></extra>",
     }  # fmt: skip
-    return figure([trace], layout(is_time=False, bars="stack"), type="linear")
+    return figure([trace], layout(bars="stack"), type="linear")
 
 
 def chartable(store: Store, collection: str) -> tuple[tuple[str, ...], str | None]:
@@ -251,6 +251,14 @@ def chartable(store: Store, collection: str) -> tuple[tuple[str, ...], str | Non
     documents = [state.document for state in store.recent(collection, WINDOW)]
     columns = columns_of(documents)
     return numeric_fields(columns) + countable_fields(columns, documents), best_field(columns, documents)
+
+
+def chart_title(store: Store, collection: str, y: str) -> str:
+    """Say what the chart of a field shows."""
+    documents = [state.document for state in store.recent(collection, WINDOW)]
+    if y in numeric_fields(columns_of(documents)):
+        return f"{label_of(y)} of the newest {plural(len(documents), 'document')}"
+    return f"Documents by {label_of(y).lower()}"
 
 
 def fields(store: Store, collection: str) -> tuple[str, ...]:

@@ -21,29 +21,27 @@ _REVISION: Final = "constant"
 @lru_cache(maxsize=64)
 def layout(
     *,
-    x_title: str = "",
+    zone: str = "",
     y_title: str = "",
-    is_time: bool = True,
     has_legend: bool = False,
     bars: str = "",
     y_format: str = "",
 ) -> dict[str, Any]:
     """Build a layout, cached by what it says. Callers must not change it: copy before adding a range.
 
-    `bars` is Plotly's barmode. The margins are those of a dense panel; titles stand in the panel's heading instead.
+    `zone` makes the x axis one of time and is named at its end. `bars` is Plotly's barmode.
     """
     made = go.Layout(
         uirevision=_REVISION,
-        margin={"l": 44, "r": 12, "t": 28 if has_legend else 8, "b": 40 if x_title else 28, "pad": 2},
+        margin={"l": 44, "r": 12, "t": 24 if has_legend else 8, "b": 36 if zone else 24, "pad": 2},
         showlegend=has_legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
-        hovermode="x unified" if is_time and has_legend else "closest",
+        legend={"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
+        hovermode="x unified" if zone and has_legend else "closest",
         barmode=bars or None,
         bargap=0.18,
         dragmode="zoom",
         xaxis={
-            "type": "date" if is_time else None,
-            "title": {"text": x_title, "standoff": 6} if x_title else None,
+            "type": "date" if zone else None,
             "showgrid": False,
             "zeroline": False,
             "automargin": True,
@@ -56,9 +54,18 @@ def layout(
             "tickformat": y_format or None,
             "nticks": 5,
         },
+        annotations=[_zone_note(zone)] if zone else None,
     )
     plain: dict[str, Any] = made.to_plotly_json()
     return plain
+
+
+def _zone_note(zone: str) -> dict[str, Any]:
+    """Name the zone on the second line of the tick labels, at the right: a title would cost a line of its own."""
+    return {
+        "text": zone, "xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top",
+        "yshift": -20, "showarrow": False, "font": {"size": 11}, "opacity": 0.75,
+    }  # fmt: skip
 
 
 def figure(traces: list[dict[str, Any]], base: dict[str, Any], **x_axis: Any) -> Value:

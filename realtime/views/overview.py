@@ -152,7 +152,7 @@ def events_over_time(store: Store, *, now: float, span: str = DEFAULT_RANGE, zon
                 "marker": {"color": KIND_COLOURS[kind]}, "width": bar_s * 820, "hovertemplate": "%{y:,}",
             }
         )  # fmt: skip
-    base = layout(x_title=zone_label(zone), has_legend=True, bars="stack", y_format=",~d")
+    base = layout(zone=zone_label(zone), has_legend=True, bars="stack", y_format=",~d")
     # No explicit range: one that changes with every value would take a pinned zoom away (plotly.js, applyUIRevisions).
     return figure(traces, base)
 

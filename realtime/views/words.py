@@ -16,7 +16,7 @@ PALETTE: Final = (BLUE, GREEN, VERMILLION, PURPLE)
 
 KIND_WORDS: Final[dict[str, str]] = {"created": "Created", "updated": "Updated", "deleted": "Deleted"}
 KIND_COLOURS: Final[dict[str, str]] = {"created": GREEN, "updated": BLUE, "deleted": VERMILLION}
-KIND_SYMBOLS: Final[dict[str, str]] = {"created": "＋", "updated": "↻", "deleted": "✕"}
+KIND_SYMBOLS: Final[dict[str, str]] = {"created": "+", "updated": "↻", "deleted": "✕"}
 KIND_TONES: Final[dict[str, Tone]] = {"created": "good", "updated": "info", "deleted": "warn"}
 
 _ELLIPSIS: Final = "…"
@@ -40,7 +40,7 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def change(current: float, before: float) -> tuple[float | None, str]:
     """Compare with the window before: the relative change (None when there is nothing to compare with) and its text."""
     if before == 0:
-        return None, "nothing before" if current else "no change"
+        return None, "was 0" if current else "no change"
     share = (current - before) / before
     if abs(share) < 0.005:
         return 0.0, "no change"

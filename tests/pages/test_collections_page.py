@@ -109,7 +109,7 @@ def test_nothing_being_edited_is_overwritten(board: Board) -> None:
     assert next(button for button in test.button if button.label == "Save").disabled
     _press(test, "Keep mine")
     _press(test, "Save")
-    assert board.client.sent[0][1] == 11
+    assert board.client.sent[0][1] == 10
     assert board.client.sent[0][0].data["document"]["amount"] == 33
 
 

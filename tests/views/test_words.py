@@ -28,7 +28,7 @@ def test_every_kind_of_change_has_shape_word_and_tone() -> None:
     filler = Filler()
     filler.created("orders", {"id": "a", "amount": 12.5, "tags": ["x"], "note": None}, actor="ada")
     row = _first(filler)
-    assert (row["symbol"], row["word"], row["tone"], row["title"]) == ("＋", "Created", "good", "a")
+    assert (row["symbol"], row["word"], row["tone"], row["title"]) == ("+", "Created", "good", "a")
     assert (row["detail"], row["channel"], row["actor"]) == ("amount 12.5", "orders", "ada")
     filler.updated("orders", {"id": "a", "amount": 13})
     row = _first(filler)
@@ -135,7 +135,7 @@ def test_durations_have_two_units_at_most(seconds: float, text: str) -> None:
         (3, 2, "+50%"),
         (1, 2, "−50%"),
         (2, 2, "no change"),
-        (1, 0, "nothing before"),
+        (1, 0, "was 0"),
         (0, 0, "no change"),
         (90, 2, "×45"),
     ],

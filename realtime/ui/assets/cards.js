@@ -145,7 +145,7 @@ function lineOf(facts) {
     fill(now) {
       root.className = `line ${now.tone}`
       say(state, `${now.symbol} ${freshness(now)}`)
-      say(rest, ` · ${count(now.count)} documents · ${count(now.ratePerMin)} a minute`)
+      say(rest, ` · ${count(now.count)} ${now.count === 1 ? "document" : "documents"}`)
       say(number, count(now.lastHour))
       drawSpark(line, now.spark)
       share.style.width = `${Math.round(now.share * 100)}%`

@@ -145,7 +145,8 @@ export class Grid {
     element.setAttribute("role", "row")
     element.dataset.id = id
     element.id = `row-${encodeURIComponent(id)}`
-    for (const column of [...this.columns, { key: "changedAt", kind: "ago" }]) {
+    const [first, ...others] = this.columns
+    for (const column of [first, { kind: "ago" }, ...others]) {
       const place = document.createElement("div")
       place.setAttribute("role", "gridcell")
       place.className = `cell ${column.kind}`
@@ -158,7 +159,8 @@ export class Grid {
 
   #fill(element, row, fades) {
     element.row = row
-    const cells = element.children
+    const [first, , ...others] = element.children // the second one tells when it changed
+    const cells = [first, ...others]
     for (let index = 0; index < this.columns.length; index++) {
       const text = cell(row.cells[index], this.columns[index].kind)
       if (cells[index].textContent === text) continue
@@ -171,7 +173,7 @@ export class Grid {
   }
 
   #age(element) {
-    const place = element.lastChild
+    const place = element.children[1]
     const text = ago(element.row.changedAt)
     if (place.textContent === text) return
     place.textContent = text

@@ -8,7 +8,7 @@ import { ago, cell, exact } from "./format.js"
 import { css } from "./record.css.js"
 
 const TELL_AFTER = 300; // ms; a document that changes in bursts asks for its history once
-const LOOKS = { created: ["＋", "Created", "good"], updated: ["↻", "Updated", "info"], deleted: ["✕", "Deleted", "warn"] }
+const LOOKS = { created: ["+", "Created", "good"], updated: ["↻", "Updated", "info"], deleted: ["✕", "Deleted", "warn"] }
 const panels = new WeakMap()
 
 /** Mount or update one document's panel; Streamlit calls it again at every rerun. */

@@ -10,7 +10,7 @@ export const css = `
   border-radius: 999px; padding: 3px 12px; cursor: pointer; }
 .pill[hidden] { display: none; }
 .scroll { position: relative; overflow: auto; flex: 1; min-height: 120px; border: 1px solid var(--line); border-radius: var(--st-base-radius, 6px);
-  background: var(--st-background-color); overscroll-behavior: contain; outline-offset: 2px; scrollbar-width: thin; }
+  background: var(--st-background-color); overscroll-behavior: contain; overflow-anchor: none; outline-offset: 2px; scrollbar-width: thin; }
 .scroll:focus-visible { outline: 2px solid var(--st-primary-color); }
 .head { position: sticky; top: 0; z-index: 3; display: grid; grid-template-columns: var(--widths); width: var(--full); min-width: 100%; height: 32px;
   background: var(--st-secondary-background-color); border-bottom: 1px solid var(--line); box-sizing: border-box; }

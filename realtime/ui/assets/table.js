@@ -100,7 +100,8 @@ class Table {
   }
 
   #header(value) {
-    const columns = [...value.columns, { key: "", label: "Changed", kind: "ago" }]
+    const [first, ...others] = value.columns
+    const columns = [first, { key: "", label: "Changed", kind: "ago" }, ...others]
     const looks = JSON.stringify([columns, value.sort, value.descending])
     if (looks === this.looks) return
     this.looks = looks
@@ -120,7 +121,7 @@ class Table {
       const wanted = Math.max(column.kind === "time" ? 16 : longest, column.label.length + 2) * 7.4 + 22
       return Math.round(Math.min(WIDEST, Math.max(NARROWEST, wanted)))
     })
-    widths.push(120)
+    widths.splice(1, 0, 104) // "Changed" stands second, where it is in sight
     this.scroller.style.setProperty("--widths", widths.map((width) => `minmax(${width}px, ${width}fr)`).join(" "))
     this.scroller.style.setProperty("--full", `${widths.reduce((sum, width) => sum + width, 0)}px`)
   }
