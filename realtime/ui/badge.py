@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import streamlit as st
-from streamlit_autorefresh import st_autorefresh
 
 from realtime.live.runtime import current
 from realtime.ui.components import nothing
@@ -48,6 +47,9 @@ def autorefresh_fallback(*, interval_s: float | None = None, is_pushing_off: boo
     """
     if not (is_channel_blocked() or is_pushing_off) or not is_realtime():
         return False
+    # Imported here: a v1 component registers itself at import, and does so in vain before Streamlit's runtime is there.
+    from streamlit_autorefresh import st_autorefresh
+
     interval = _interval_s(interval_s)
     why = "pushing is off" if is_pushing_off else "live channel unavailable"
     st.caption(f"◆ Refreshing every {interval:g} s: {why}")

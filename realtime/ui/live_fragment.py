@@ -59,5 +59,6 @@ def live(
 
 
 def _key_of(function: Callable[..., Any], arguments: Any) -> str:
-    digest = hashlib.sha256(repr(arguments).encode()).hexdigest()[:8]
-    return f"tideboard.live:{function.__module__}.{function.__qualname__}:{digest}"
+    # A digest, because Streamlit allows no "__" in a component's key and a page's module is `__main__`.
+    identity = repr((function.__module__, function.__qualname__, arguments))
+    return f"tideboard.live:{hashlib.sha256(identity.encode()).hexdigest()[:12]}"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
 from realtime.live.runtime import current
+from realtime.live.tickets import channel_of
 from realtime.ui.components import mount
 from realtime.ui.hold import hold_envelope
 from realtime.views.registry import View, lookup
@@ -50,6 +49,4 @@ def live_view(
 
 def default_key(view: View, parameters: Mapping[str, Any]) -> str:
     """Name a panel after its view and parameters, the same on every run."""
-    if not parameters:
-        return f"tideboard.{view.name}"
-    return f"tideboard.{view.name}:{msgspec.json.encode(dict(parameters), order='sorted').decode()}"
+    return f"tideboard.{view.name}:{channel_of(view.name, parameters).rpartition(':')[2]}"

@@ -6,6 +6,7 @@ import { mayAskForTickets, subscribe } from "./link.js"
 
 const FRAME_MS = 16
 const ASK_AGAIN_MS = 3500
+const ASK_SELDOM_MS = 120000
 const followings = new WeakMap()
 
 /**
@@ -114,10 +115,12 @@ class Following {
   /** Bring new tickets by one rerun for the whole page; a panel that is still refused after that asks again. */
   askForTicket() {
     const refused = this.ticket
+    let waitMs = ASK_AGAIN_MS
     const ask = () => {
       if (this.hasEnded || this.ticket !== refused) return
       if (mayAskForTickets()) this.data.askForTicket?.()
-      this.asking = setTimeout(ask, ASK_AGAIN_MS)
+      this.asking = setTimeout(ask, waitMs)
+      waitMs = Math.min(2 * waitMs, ASK_SELDOM_MS)
     }
     clearTimeout(this.asking)
     ask()

@@ -10,6 +10,7 @@ const HEIGHT = 300
 const CONFIG = {
   responsive: false, // a ResizeObserver does it: the window isn't all that changes a chart's width
   displaylogo: false,
+  showSendToCloud: false, // nothing leaves the machine
   scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 }
