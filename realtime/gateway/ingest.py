@@ -29,7 +29,10 @@ REFUSED: Final = "refused"
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one item. Positions of what is stored (of a duplicate: the first one's), reasons of what isn't."""
+    """What became of one item. Positions of what is stored (of a duplicate: the first one's), reasons of what isn't.
+
+    With the code `conflict`, `offset` is the document's version now; 0, or none, when it is gone.
+    """
 
     index: int
     status: str
@@ -141,7 +144,7 @@ def _refusal(index: int, error: EventError, item: Any) -> Refusal:
 
 def _conflicted(conflict: ConflictError, places: Sequence[int], refusals: Sequence[Refusal]) -> Report:
     """Report that nothing was stored: a conflict is no bad input, so it isn't kept as a refusal."""
-    first = Result(0, REFUSED, code="conflict", reason=str(conflict))
+    first = Result(0, REFUSED, offset=conflict.actual or 0, code="conflict", reason=str(conflict))
     others = [
         Result(place, REFUSED, code="not_stored", reason="Sent along with a change that met a conflict.")
         for place in places[1:]
