@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import jwt
@@ -84,6 +87,7 @@ class Process:
             install(runtime)
             stack.callback(uninstall)
             await stack.enter_async_context(self._live.running())
+            stack.callback(_warn_before_stopping(self._say_goodbye))
             # Neither is joined on the loop: it is the loop that answers their last request.
             client.connect()
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
@@ -91,6 +95,38 @@ class Process:
             stack.push_async_callback(asyncio.to_thread, sample.close)
             _calm_the_interpreter()
             yield {"settings": settings}
+
+    async def _say_goodbye(self) -> None:
+        hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
+        await asyncio.gather(*(hub.shutdown() for hub in hubs))
+
+
+def _warn_before_stopping(say_goodbye: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Say goodbye at the signal itself; returns how to stop listening for it.
+
+    uvicorn closes all sockets with its own code before the lifespan ends, so the lifespan would be too late for the
+    protocol's "come back". Its handlers run after ours.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None  # only the main thread may ask for signals; a server that runs elsewhere has its own way
+    loop = asyncio.get_running_loop()
+    farewells: set[asyncio.Task[None]] = set()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(lambda: farewells.add(loop.create_task(say_goodbye())))
+        then = before[signal.Signals(number)]
+        if callable(then):
+            then(number, frame)
+
+    for number in before:
+        signal.signal(number, told)
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
 
 
 def own_url() -> str:
