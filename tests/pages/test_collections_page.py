@@ -105,7 +105,7 @@ def test_nothing_being_edited_is_overwritten(board: Board) -> None:
     board.filler.updated("orders", {"id": "o3", "amount": 99}, actor="ada")
     test.run()
     assert "changed while you were editing by ada" in test.warning[0].value
-    assert json.loads(test.text_area[0].value)["amount"] == 33
+    assert json.loads(test.text_area[0].value or "")["amount"] == 33
     assert next(button for button in test.button if button.label == "Save").disabled
     _press(test, "Keep mine")
     _press(test, "Save")
@@ -119,7 +119,7 @@ def test_taking_theirs_begins_anew(board: Board) -> None:
     board.filler.updated("orders", {"id": "o3", "amount": 99})
     test.run()
     _press(test, "Take theirs")
-    assert json.loads(test.text_area[0].value) == {"id": "o3", "amount": 99}
+    assert json.loads(test.text_area[0].value or "") == {"id": "o3", "amount": 99}
     assert not test.warning
 
 
@@ -147,7 +147,7 @@ def test_a_refusal_says_why_and_keeps_the_text(board: Board, answer: Exception, 
     test.text_area[0].set_value('{"id": "o3", "amount": 33}').run()
     _press(test, "Save")
     assert words in test.error[0].value
-    assert json.loads(test.text_area[0].value)["amount"] == 33
+    assert json.loads(test.text_area[0].value or "")["amount"] == 33
 
 
 def test_a_silent_gateway_is_told(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

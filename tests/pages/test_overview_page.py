@@ -21,9 +21,8 @@ def _views(test: AppTest) -> set[str]:
 
 
 def _texts(test: AppTest) -> str:
-    return "\n".join(
-        str(element.value) for kind in ("markdown", "caption", "subheader", "code") for element in test.get(kind)
-    )
+    kinds = ("markdown", "caption", "subheader", "code")
+    return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in test.main.get(kind))
 
 
 def test_an_empty_board_invites_to_send_the_first_document(board: Board) -> None:
