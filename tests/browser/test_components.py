@@ -217,9 +217,9 @@ def test_zoom_hover_and_a_hidden_trace_survive_a_hundred_updates(tab: Page, tiny
     label = tab.locator(".js-plotly-plot .hovertext").first.text_content()
     chart(
         tab,
-        """window.removed = 0; window.blank = 0;
+        """window.removed = 0;
         new MutationObserver(list => list.forEach(({ removedNodes }) => removedNodes.forEach(node => {
-          if (node.nodeType === 1 && (node === gd || node.matches?.('.js-plotly-plot, .plot-container, .svg-container, .main-svg')))
+          if (node === gd || node.matches?.('.js-plotly-plot, .plot-container, .svg-container, .main-svg'))
             window.removed++ }))).observe(document.body, { childList: true, subtree: true });
         gd.dataset.mine = "1" """,
     )
@@ -434,7 +434,7 @@ def test_a_refused_ticket_is_renewed_by_one_rerun(browser: Browser, tiny: Tiny) 
 
 
 def test_a_page_outlives_a_restart_of_the_server(browser: Browser) -> None:
-    """Another process with another secret and another epoch: the open page goes on by itself, from what is there now."""
+    """Another process with another secret and epoch: the open page goes on by itself, from what is there now."""
     port = free_port()
     context = new_context(browser)
     page = context.new_page()

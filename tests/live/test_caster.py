@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from realtime.live.caster import CASTINGS_KEPT, Caster
+from realtime.live.changes import changed
 from realtime.live.tickets import Tickets
 from realtime.views.registry import View
 from tests.live.support import SECRET, Clock, FakeStore, broken, caster_of, one_number, the_time
@@ -265,6 +266,30 @@ def test_the_thread_survives_a_stumble(caplog: pytest.LogCaptureFixture) -> None
     caster.step = step  # type: ignore[method-assign]
     asyncio.run(_heard(caster, store))
     assert "a stumble" in caplog.text
+
+
+def test_a_live_fragments_view_changes_with_its_topics_alone() -> None:
+    """It says that something changed, not what."""
+    stage = Stage()
+    stage.follow(changed, topics=["a", "b"])
+    stage.put(1, after_s=1.0)
+    stage.put(1, topic="c", after_s=1.0)
+    stage.put(1, topic="b", after_s=1.0)
+    assert len(stage.sent) == 2
+
+
+def test_a_closed_loop_ends_the_caster() -> None:
+    """When the loop is gone nobody is left to send to."""
+    stage = Stage()
+    loop = asyncio.new_event_loop()
+    stage.caster.start(loop, publish=lambda _channel, _data: None)
+    loop.close()
+    stage.caster.follow(one_number, {})
+    stage.caster.full(one_number, {})
+    assert stage.caster._thread is not None
+    stage.caster._thread.join(5)
+    assert not stage.caster._thread.is_alive()
+    stage.caster.stop()
 
 
 def test_epochs_sort_by_age() -> None:
