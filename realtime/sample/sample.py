@@ -43,12 +43,14 @@ class Sample:
         base_url: str,
         *,
         settings: Settings,
-        headers: Callable[[], Mapping[str, str]] = dict,
+        headers: Callable[[], Mapping[str, str]] | None = None,
         moments: tuple[Moment, ...] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare to play to `base_url` (`http://host:port`). `headers` are asked for before each request.
+        """Prepare to play to `base_url` (`http://host:port`).
+
+        `headers` are asked for before each request; without them it comes in with the settings' API key, if any.
 
         Never plays when the setting `sample` is off, or to a gateway elsewhere. `moments` other than the day's are for
         tests.
@@ -56,7 +58,8 @@ class Sample:
         self._is_on = settings.sample == "auto" and settings.gateway_url is None
         self._folder = settings.data_dir
         self._speed = settings.sample_speed
-        self._producer = Producer(base_url, headers=headers)
+        key = {} if settings.api_key is None else {"X-API-Key": settings.api_key}
+        self._producer = Producer(base_url, headers=headers or (lambda: key))
         self._moments = moments
         self._clock = clock
         self._now = now

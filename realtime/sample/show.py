@@ -27,6 +27,7 @@ REST_S: Final = 60.0
 LOOK_EVERY_S: Final = 10.0
 BATCH: Final = 500
 _LEAST_GAP_S: Final = 0.05
+_LEFTOVERS: Final = "There is real data, so the sample day isn't played any more; Clear removes what is left of it."
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -42,7 +43,7 @@ class SampleState(Enum):
 _TRANSITIONS: Final = {
     SampleState.OFF: {SampleState.PLAYING, SampleState.STOPPED},
     SampleState.PLAYING: {SampleState.STOPPED, SampleState.FINISHED},
-    SampleState.STOPPED: {SampleState.PLAYING},
+    SampleState.STOPPED: {SampleState.PLAYING, SampleState.OFF},
     SampleState.FINISHED: {SampleState.PLAYING, SampleState.STOPPED},
 }
 
@@ -145,7 +146,7 @@ class Show:
     def stop(self) -> None:
         """Stop playing until `start`, over a restart too."""
         if self._state in (SampleState.PLAYING, SampleState.FINISHED):
-            self._enter(SampleState.STOPPED, note="")
+            self._enter(SampleState.STOPPED, note=_LEFTOVERS if self.memory.has_real_data else "")
         elif self._has_looked:
             return
         self.memory = replace(self.memory, is_stopped=True)
@@ -192,6 +193,8 @@ class Show:
         if self._wants_clear:
             self._wants_clear = False
             self._note = "The sample's documents are deleted."
+            if self.memory.has_real_data and self._state is SampleState.STOPPED:
+                self._enter(SampleState.OFF, note="")
         else:
             self._enter(SampleState.PLAYING, note="")
 
@@ -236,7 +239,8 @@ class Show:
 
     def _begin(self, now: float) -> None:
         if self.memory.has_real_data:
-            self._note = "There is real data, so the sample day isn't played."
+            if self.memory.next_index:
+                self._enter(SampleState.STOPPED, note=_LEFTOVERS)
             return
         self._playback.hold(now)
         self._enter(SampleState.STOPPED if self.memory.is_stopped else SampleState.PLAYING, note="")

@@ -17,6 +17,7 @@ from realtime.sample.day import NEW_YORK
 from realtime.sample.memory import recall
 from realtime.sample.producer import Producer, Sighting
 from realtime.sample.timeline import Moment
+from tests.support.waiting import until
 
 from .stand_in import StandIn, stand_in
 
@@ -147,7 +148,7 @@ def test_real_data_keeps_it_off_over_a_restart(tmp_path: Path) -> None:
     with stand_in() as (gateway, url):
         gateway.take({**event, "data": {"collection": "orders", "document": {"id": "1"}}})
         with _playing(url, tmp_path, 0.0):
-            gateway.wait_until(lambda: recall(tmp_path).has_real_data)
+            until(lambda: recall(tmp_path).has_real_data)
         gateway.documents.pop("orders")
         with _playing(url, tmp_path, 0.0) as sample:
             gateway.wait_until(lambda: "POST /api/history" in gateway.requests)

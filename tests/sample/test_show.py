@@ -163,6 +163,31 @@ def test_clear_stops_and_begins_anew() -> None:
     assert show.step(2.0) == Post("fresh-2", range(2))
 
 
+def test_what_is_left_beside_real_data_stays_labelled_until_cleared() -> None:
+    """After a restart in mid-day with real data the sample is stopped for good, and says what to do."""
+    show = _show(memory=Memory(run="r", next_index=2), sighting=_REAL)
+    status = show.status(0.0)
+    assert status.state is SampleState.STOPPED
+    assert "Clear removes what is left" in status.note
+    show.start(0.0)
+    assert show.step(0.0) == Wait(None)
+    show.clear()
+    assert show.step(0.0) == Clear("r-1")
+    show.cleared(0.0)
+    assert show.status(0.0).state is SampleState.OFF
+
+
+def test_stop_beside_real_data_is_for_good() -> None:
+    """The note says why play does nothing."""
+    show = _show()
+    _play(show, count=2, now=0.0)
+    show.looked(_REAL, now=0.0)
+    show.stop()
+    show.start(0.0)
+    assert show.status(0.0).state is SampleState.STOPPED
+    assert "isn't played any more" in show.status(0.0).note
+
+
 def test_clear_works_when_real_data_keeps_it_off() -> None:
     """What is left of the sample can be swept out beside real data."""
     show = _show(sighting=_REAL)
@@ -241,6 +266,7 @@ _PLAYING, _STOPPED, _FINISHED, _OFF = (
 )  # fmt: skip
 _PAIRS = {
     (_OFF, _PLAYING), (_OFF, _STOPPED), (_PLAYING, _STOPPED), (_PLAYING, _FINISHED), (_STOPPED, _PLAYING),
+    (_STOPPED, _OFF),
     (_FINISHED, _PLAYING), (_FINISHED, _STOPPED),
 }  # fmt: skip
 
