@@ -153,5 +153,5 @@ def _identity_of(handler: Handler) -> Hashable:
     """Tell functions apart by where they are written: a rerun makes every one of them anew."""
     code = getattr(handler, "__code__", None)
     if code is None:
-        return handler if isinstance(handler, Hashable) else id(handler)
-    return (code.co_filename, code.co_firstlineno, handler.__qualname__)
+        return id(handler)  # unique for as long as it is kept
+    return (code.co_filename, code.co_firstlineno, handler.__qualname__, id(getattr(handler, "__self__", None)))
