@@ -50,6 +50,9 @@ def document_drawer(collection: str, identifier: str) -> None:
     edit = _edit_of(collection, identifier)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_plain(identifier)}**", width="stretch")
+        if edit is None and state is not None:
+            st.button("Edit", icon=":material/edit:", on_click=lambda: _begin(collection, state))
+            _delete_button(collection, state)
         st.button("", icon=":material/close:", key="tideboard.close", type="tertiary", on_click=close, help="Close")
     _outcome()
     if edit is not None:
@@ -57,7 +60,7 @@ def document_drawer(collection: str, identifier: str) -> None:
     elif state is None and not _was_here(identifier):
         st.caption(f"No document {brief(identifier)} in this collection.")
     else:
-        _shown(collection, identifier, state)
+        _shown(collection, identifier)
 
 
 def close() -> None:
@@ -66,17 +69,12 @@ def close() -> None:
     go(selected="")
 
 
-def _shown(collection: str, identifier: str, state: DocumentState | None) -> None:
+def _shown(collection: str, identifier: str) -> None:
     st.session_state["tideboard.seen"] = identifier
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        mode = st.segmented_control(
-            "Show", list(_MODES), default="fields", format_func=_MODES.__getitem__, key="tideboard.mode",
-            label_visibility="collapsed", required=True,
-        )  # fmt: skip
-        st.space("stretch")
-        if state is not None:
-            st.button("Edit", icon=":material/edit:", on_click=lambda: _begin(collection, state))
-            _delete_button(collection, state)
+    mode = st.segmented_control(
+        "Show", list(_MODES), default="fields", format_func=_MODES.__getitem__, key="tideboard.mode",
+        label_visibility="collapsed", required=True,
+    )  # fmt: skip
     options: dict[str, Any] = {"mode": mode or "fields"}
     if mode == "history":
         options["history"] = history(fetch_history(collection, identifier))

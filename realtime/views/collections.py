@@ -179,7 +179,7 @@ def _gone(store: Store, collection: str) -> list[str]:
 
 
 def _note(states: Sequence[DocumentState], total: int, *, filters: Filters, fields: int) -> str:
-    which = f" {filters.describe()}" if not filters.is_empty else ""
+    which = f" · {filters.describe()}" if not filters.is_empty else ""
     text = f"Showing {len(states):,} of {total:,}{which}" if len(states) < total else plural(total, "document") + which
     return text + (f" · {COLUMNS_SHOWN} of {fields} fields" if fields > COLUMNS_SHOWN else "")
 
@@ -241,6 +241,7 @@ def _counts(documents: Sequence[JsonObject], name: str) -> Value:
         "type": "bar", "orientation": "h", "name": label_of(name),
         "x": [count for _, count in bars], "y": [word[:40] for word, _ in bars],
         "text": [f"{count:,}" for _, count in bars], "textposition": "auto", "cliponaxis": False,
+        "width": min(0.75, 0.15 * len(bars)),  # a single bar needn't fill the panel
         "hovertemplate": "%{y}: %{x:,}<extra></extra>",
     }  # fmt: skip
     return figure([trace], layout(bars="stack"), type="linear")

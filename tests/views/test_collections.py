@@ -83,7 +83,7 @@ def test_filters_by_text_and_by_field_combine() -> None:
     filler = _orders(6)
     both = table(filler.store, now=NOON, collection="orders", search="PAID", field="amount", value="20")
     assert _ids(both) == ["o2"]
-    assert both["note"] == "1 document containing “PAID”, amount = 20"
+    assert both["note"] == "1 document · containing “PAID”, amount = 20"
     assert both["all"] == 6
     assert table(filler.store, now=NOON, collection="orders", search="nobody")["total"] == 0
 
