@@ -203,3 +203,25 @@ def test_text_being_typed_outlives_somebody_elses_change(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved. Every open page has it.")).to_be_visible()
     expect(page.locator('[data-tideboard="record"]')).to_contain_text("1")
+
+
+def test_a_document_made_on_the_page_is_shown_and_opened(
+    opened: Callable[..., Locator], page: Page, collection: str
+) -> None:
+    """An id that exists is refused with its reason; a new one is stored, listed and open."""
+    table = opened()
+    page.get_by_role("button", name="New document").click()
+    box = page.get_by_role("dialog").get_by_role("textbox", name="Document (JSON)")
+    box.fill('{"id": "d000001", "value": 5}')
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_text("There is a document with this id already")).to_be_visible()
+    box.fill('{"id": "made-here", "value": 5}')
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator('[data-tideboard="record"]')).to_contain_text("made-here")
+    expect(_row(table, "made-here")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Delete document").click()
+    expect(page.locator('[data-tideboard="record"]')).to_have_count(0)
+    expect(_row(table, "made-here")).to_have_count(0)
