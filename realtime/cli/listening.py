@@ -64,7 +64,7 @@ class Wire:
         """Close the connection."""
         self._socket.close(timeout=0)
         # After the server's own close frame `close` does nothing, and would leave the descriptor open.
-        self._socket.shutdown()
+        self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def ask(self, command: Command) -> Reply:
         """Send a command and wait for its reply. Raises CommandError, Disconnect, NotConnected."""
