@@ -23,8 +23,8 @@ _SPARK_BARS: Final = 30
 
 
 def is_empty(store: Store) -> bool:
-    """Tell whether nothing has ever arrived: no event, no document."""
-    return store.sequence == 0 and not any(summary.count for summary in store.collections())
+    """Tell whether nothing has ever arrived: no event (what the client itself raises aside), no document."""
+    return not store.totals().get("all") and not any(summary.count for summary in store.collections())
 
 
 @view(kind="numbers", topics=("feed", "collections"), refresh_s=1.0)
