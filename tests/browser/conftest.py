@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from realtime.bench.browser import RECORDER, chromium
 from realtime.bench.process import Process
 from tests.support.pages import LocalOnly, new_context
 from tests.support.processes import running_app
 from tests.support.producing import Poster
+
+expect.set_options(timeout=20_000)  # nothing is timed here, and other tests may share the cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
