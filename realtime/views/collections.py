@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 WINDOW: Final = 200
 LARGEST_WINDOW: Final = 2_000
 _BARS_SHOWN: Final = 15
+_TOO_FEW_POINTS: Final = 12
 _GONE_SHOWN: Final = 100
 
 
@@ -205,7 +206,8 @@ def chart(
     if chosen is None:
         return figure([], layout())
     if chosen in numeric_fields(columns):
-        return _points(newest, chosen, zone=zone)
+        few = len(newest) <= _TOO_FEW_POINTS
+        return _each(newest, chosen) if few else _points(newest, chosen, zone=zone)
     states = store.collection(collection).documents.values()
     return _counts([state.document for state in select(collection, states, filters)], chosen)
 
@@ -215,7 +217,7 @@ def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
     drawn = [
         (state.changed_at, state.document[name], state.id)
         for state in reversed(newest)
-        if state.changed_at is not None and isinstance(state.document.get(name), int | float)
+        if state.changed_at is not None and _is_number(state.document.get(name))
     ]
     trace = {
         "type": "scatter", "mode": "markers", "name": label_of(name),
@@ -228,6 +230,14 @@ def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
     return figure([trace], layout(zone=zone_label(zone)))
 
 
+def _each(states: Sequence[DocumentState], name: str) -> Value:
+    """Draw a field's value for each of a few documents, by id: as points in time they would say nothing."""
+    drawn = sorted(
+        ((state.id, state.document[name]) for state in states if _is_number(state.document.get(name))), reverse=True
+    )
+    return _bars([(identifier, value, f"{value:,}") for identifier, value in drawn], name)
+
+
 def _counts(documents: Sequence[JsonObject], name: str) -> Value:
     """Draw how many documents have each value, the commonest on top; what is beyond the first 15 is one bar."""
     counts = Counter(text_of(document[name]) for document in documents if document.get(name) is not None)
@@ -236,15 +246,23 @@ def _counts(documents: Sequence[JsonObject], name: str) -> Value:
     rest = sum(count for _, count in common[_BARS_SHOWN:])
     if rest:
         bars = [*bars, (f"{len(common) - _BARS_SHOWN:,} others", rest)]
-    bars.reverse()
+    return _bars([(word[:40], count, f"{count:,}") for word, count in reversed(bars)], name)
+
+
+def _bars(bars: Sequence[tuple[str, float, str]], name: str) -> Value:
+    """Draw (label, value, text) as horizontal bars, the first at the bottom."""
     trace = {
         "type": "bar", "orientation": "h", "name": label_of(name),
-        "x": [count for _, count in bars], "y": [word[:40] for word, _ in bars],
-        "text": [f"{count:,}" for _, count in bars], "textposition": "auto", "cliponaxis": False,
+        "x": [value for _, value, _ in bars], "y": [label for label, _, _ in bars],
+        "text": [text for _, _, text in bars], "textposition": "auto", "cliponaxis": False,
         "width": min(0.75, 0.15 * len(bars)),  # a single bar needn't fill the panel
         "hovertemplate": "%{y}: %{x:,}<extra></extra>",
     }  # fmt: skip
     return figure([trace], layout(bars="stack"), type="linear")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def chartable(store: Store, collection: str) -> tuple[tuple[str, ...], str | None]:
@@ -258,6 +276,8 @@ def chart_title(store: Store, collection: str, y: str) -> str:
     """Say what the chart of a field shows."""
     documents = [state.document for state in store.recent(collection, WINDOW)]
     if y in numeric_fields(columns_of(documents)):
+        if len(documents) <= _TOO_FEW_POINTS:
+            return f"{label_of(y)} by document"
         return f"{label_of(y)} of the newest {plural(len(documents), 'document')}"
     return f"Documents by {label_of(y).lower()}"
 

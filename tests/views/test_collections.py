@@ -155,8 +155,19 @@ def test_the_busiest_come_first_with_their_share() -> None:
 
 def test_a_number_is_drawn_over_the_newest_documents() -> None:
     """Points stand at the moment of change, oldest first, and are named by id."""
-    trace = chart(_orders(3).store, now=NOON, collection="orders")["data"][0]
-    assert (trace["y"], trace["text"]) == ([0, 10, 20], ["o0", "o1", "o2"])
+    store = _orders(20).store
+    trace = chart(store, now=NOON, collection="orders")["data"][0]
+    assert (trace["y"][:3], trace["text"][:3]) == ([0, 10, 20], ["o0", "o1", "o2"])
+    assert collections.chart_title(store, "orders", "amount") == "Amount of the newest 20 documents"
+
+
+def test_a_number_of_a_few_documents_is_drawn_by_document() -> None:
+    """Three airports are three bars, by id from the top."""
+    store = _orders(3).store
+    trace = chart(store, now=NOON, collection="orders")["data"][0]
+    assert (trace["y"], trace["x"]) == (["o2", "o1", "o0"], [20, 10, 0])
+    assert collections.chart_title(store, "orders", "amount") == "Amount by document"
+    assert collections.chart_title(store, "orders", "state") == "Documents by state"
 
 
 def test_a_text_is_counted_over_all_documents() -> None:

@@ -105,7 +105,7 @@ class Chart {
     this.isPainting = true
     // Plotly writes into what it is given (a hidden trace's `visible`, say); the value isn't ours to change.
     const traces = (value.data ?? []).map((trace) => ({ ...trace }))
-    this.Plotly.react(this.plot, traces, themed, CONFIG)
+    this.drawn = this.Plotly.react(this.plot, traces, themed, CONFIG)
     if (isFirst) this.listen()
     else this.hoverAgain()
     this.isPainting = false
@@ -192,7 +192,9 @@ class Chart {
     this.sizes?.disconnect()
     removeEventListener("pointerup", this.release, true)
     removeEventListener("pointercancel", this.release, true)
-    this.Plotly?.purge(this.plot)
+    // Plotly finishes a drawing asynchronously, and stumbles over a plot that was purged meanwhile.
+    const purge = () => this.Plotly?.purge(this.plot)
+    Promise.resolve(this.drawn).then(purge, purge)
   }
 }
 

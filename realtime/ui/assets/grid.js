@@ -6,8 +6,8 @@
 import { everySecond } from "./dom.js"
 import { ago, cell, exact } from "./format.js"
 
-const ROW = 32; // px; table.css has the same
-const SPARE = 8; // rows kept above and below what is in sight
+export const ROW = 32 // px; table.css has the same
+const SPARE = 8 // rows kept above and below what is in sight
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 export class Grid {
@@ -17,10 +17,10 @@ export class Grid {
     this.body = body
     this.on = on
     this.columns = []
-    this.rows = new Map(); // id -> row of the newest value, or the last seen one while the order stands still
-    this.order = []; // ids as shown
-    this.newest = []; // ids as the newest value has them
-    this.drawn = new Map(); // id -> element in the DOM
+    this.rows = new Map() // id -> row of the newest value, or the last seen one while the order stands still
+    this.order = [] // ids as shown
+    this.newest = [] // ids as the newest value has them
+    this.drawn = new Map() // id -> element in the DOM
     this.gone = new Set()
     this.selected = null
     this.active = null
@@ -129,7 +129,7 @@ export class Grid {
       if (element.top !== index) {
         element.top = index
         element.style.top = `${index * ROW}px`
-        element.setAttribute("aria-rowindex", String(index + 2)); // the header is row 1
+        element.setAttribute("aria-rowindex", String(index + 2)) // the header is row 1
       }
       if (element.row !== row) this.#fill(element, row, before && !isNew)
       if (isNew && before && !before.has(id)) this.#fade(element)
@@ -187,7 +187,7 @@ export class Grid {
   #fade(element) {
     if (calm()) return
     element.classList.remove("changed")
-    void element.offsetWidth; // restarts the animation
+    void element.offsetWidth // restarts the animation
     element.classList.add("changed")
     element.addEventListener("animationend", () => element.classList.remove("changed"), { once: true })
   }
@@ -199,7 +199,7 @@ export class Grid {
 
   #click(event) {
     const element = event.target.closest(".row")
-    if (!element || String(getSelection())) return; // marking text isn't choosing a row
+    if (!element || String(getSelection())) return // marking text isn't choosing a row
     this.#choose(element.dataset.id === this.selected ? null : element.dataset.id)
   }
 
@@ -234,7 +234,7 @@ export class Grid {
     const to = Math.min(this.order.length - 1, Math.max(0, from < 0 ? 0 : from + by))
     this.active = this.order[to]
     const top = to * ROW
-    const sight = this.scroller.clientHeight - ROW - 4; // the header covers one row
+    const sight = this.scroller.clientHeight - ROW - 4 // the header covers one row
     if (top < this.scroller.scrollTop) this.scroller.scrollTop = top
     else if (top + ROW > this.scroller.scrollTop + sight) this.scroller.scrollTop = top + ROW - sight
     this.#draw(null)

@@ -7,7 +7,7 @@ import { everySecond, make } from "./dom.js"
 import { ago, cell, exact } from "./format.js"
 import { css } from "./record.css.js"
 
-const TELL_AFTER = 300; // ms; a document that changes in bursts asks for its history once
+const TELL_AFTER = 300 // ms; a document that changes in bursts asks for its history once
 const LOOKS = { created: ["+", "Created", "good"], updated: ["↻", "Updated", "info"], deleted: ["✕", "Deleted", "warn"] }
 const panels = new WeakMap()
 
@@ -36,7 +36,7 @@ class Record {
     this.body = make("div", "body")
     this.root.append(this.deleted, this.last, this.body)
     parent.append(style, this.root)
-    this.was = new Map(); // field -> value before the last change seen in this tab
+    this.was = new Map() // field -> value before the last change seen in this tab
     this.stopTicking = everySecond(() => this.#lastChange())
   }
 
@@ -66,7 +66,7 @@ class Record {
       for (const field of changed) this.was.set(field, before.document[field])
     }
     this.deleted.hidden = value.exists
-    // A deleted document stays readable: keep what it was.
+   // A deleted document stays readable: keep what it was.
     this.value = value.exists || !isSame ? value : { ...before, exists: false }
     if (isSame && before.version !== value.version) this.#tell(value.version)
     this.#draw(changed)

@@ -4,7 +4,7 @@
 import { follow } from "./channel.js"
 import { make, say } from "./dom.js"
 import { count } from "./format.js"
-import { Grid } from "./grid.js"
+import { Grid, ROW } from "./grid.js"
 import { css } from "./table.css.js"
 
 const WIDEST = 260
@@ -67,7 +67,7 @@ class Table {
     this.component = component
     const { data } = component
     this.options = data.options ?? {}
-    this.root.style.height = `${data.height ?? 420}px`
+    this.height = data.height ?? 420
     this.root.dataset.view = data.view
     this.scroller.setAttribute("aria-label", this.options.label ?? "Documents")
     if (this.options.selected !== undefined && this.options.selected !== this.told) {
@@ -85,6 +85,8 @@ class Table {
     this.#header(value)
     if (top) this.scroller.scrollTop = 0
     this.grid.paint(value, { anew })
+   // A short table needs no tall frame: bar, header, rows, a scrollbar.
+    this.root.style.height = `${Math.min(this.height, 36 + ROW * (Math.max(4, value.rows.length) + 1) + 16)}px`
     say(this.note, value.note)
     this.more.hidden = value.shown >= value.total
     this.more.firstChild.textContent = `Show ${count(Math.min(200, value.total - value.shown))} more`
