@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.table import Table
 
 from realtime.bench import browser, peers, report
 from realtime.bench.events import COLLECTION, as_array, reading
 from realtime.bench.launch import running_app, start_script, temporary_folder
+from realtime.bench.meter import machine_busy_s
 from realtime.bench.pace import pace_for
 from realtime.bench.paints import PageCount, Posted, count_page
 from realtime.bench.posting import OpenLoop, PostFailed, Producer
@@ -48,6 +49,8 @@ class Way:
     removals: int
     server_cpu: float
     browser_cpu: float
+    other_cpu: float
+    """What the machine did besides: the poster itself, and whatever else ran. Much of it, and the times are no good."""
     clock_error_ms: float
 
 
@@ -102,6 +105,18 @@ def measure_latency(
     )
 
 
+class _Used(NamedTuple):
+    """CPU seconds of server, browser and whole machine, and the seconds they took."""
+
+    server: float
+    browser: float
+    machine: float
+    seconds: float
+
+    def since(self, earlier: _Used) -> _Used:
+        return _Used(*(now - then for now, then in zip(self, earlier, strict=True)))
+
+
 class _Run:
     """One run's readings: numbered on from way to way, so that no number means two events."""
 
@@ -120,17 +135,11 @@ class _Run:
             if not browser.wait_until_drawn(pages, last, within_s=30):
                 raise PostFailed(f"{name}: a page never drew the chart it was opened for; nothing was measured.")
             browser.forget(pages)
-            server_meter, browser_meter = server.cpu_s(), browser.browser_meter()
-            browser_before, began = browser_meter.read_s(), time.monotonic()
+            meter = browser.browser_meter()
+            used = _Used(server.cpu_s(), meter.read_s(), machine_busy_s(), time.monotonic())
             self._post(pages)
-            seconds = time.monotonic() - began
-            return _judge(
-                name,
-                pages,
-                self.posted,
-                server_cpu=(server.cpu_s() - server_meter) / seconds,
-                browser_cpu=(browser_meter.read_s() - browser_before) / seconds,
-            )
+            used = _Used(server.cpu_s(), meter.read_s(), machine_busy_s(), time.monotonic()).since(used)
+            return _judge(name, pages, self.posted, used=used)
 
     def _fill(self) -> int:
         """Post as many readings as a chart has points, at once, and return the last number."""
@@ -159,7 +168,7 @@ class _Run:
         browser.wait_until_drawn(pages, self._next - 1, within_s=_ARRIVE_WITHIN_S)
 
 
-def _judge(name: str, pages: list[Page], posted: dict[int, Posted], *, server_cpu: float, browser_cpu: float) -> Way:
+def _judge(name: str, pages: list[Page], posted: dict[int, Posted], *, used: _Used) -> Way:
     counts: list[PageCount] = [count_page(browser.paints_of(page), posted) for page in pages]
     return Way(
         name=name,
@@ -170,8 +179,9 @@ def _judge(name: str, pages: list[Page], posted: dict[int, Posted], *, server_cp
         lost=sum(len(count.lost) for count in counts),
         out_of_order=sum(len(count.out_of_order) + count.went_back for count in counts),
         removals=sum(browser.removals_of(page) for page in pages),
-        server_cpu=server_cpu,
-        browser_cpu=browser_cpu,
+        server_cpu=used.server / used.seconds,
+        browser_cpu=used.browser / used.seconds,
+        other_cpu=(used.machine - used.server - used.browser) / used.seconds,
         clock_error_ms=max(browser.clock_error_ms(page) for page in pages),
     )
 
@@ -212,4 +222,5 @@ def _column(way: Way) -> dict[str, str]:
         "chart removed": str(way.removals),
         "server CPU": report.percent(way.server_cpu),
         "Chromium CPU": report.percent(way.browser_cpu),
+        "CPU of all else": report.percent(way.other_cpu),
     }

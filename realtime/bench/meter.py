@@ -10,6 +10,12 @@ import contextlib
 import psutil
 
 
+def machine_busy_s() -> float:
+    """Return the seconds that all the machine's cores together have been busy since it started."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
 class CpuMeter:
     """Reads the CPU time of a process and its descendants; those that ended keep counting with their last reading."""
 

@@ -24,6 +24,7 @@ WAY = latency.Way(
     removals=3,
     server_cpu=0.024,
     browser_cpu=0.5,
+    other_cpu=0.1,
     clock_error_ms=0.0,
 )
 LATENCY = latency.Latency(tabs=2, rate=5, duration_s=10, events=50, answered=SPREAD, late=spread_of([]), ways=(WAY,))
