@@ -4,11 +4,11 @@
 // cells go on changing in place, what is new is counted, and `release()` catches up.
 
 import { everySecond } from "./dom.js"
+import { fade } from "./fade.js"
 import { ago, cell, exact } from "./format.js"
 
 export const ROW = 32 // px; table.css has the same
 const SPARE = 8 // rows kept above and below what is in sight
-const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 export class Grid {
   /** `scroller` scrolls, `body` holds the rows; `on` = {select(id|null), held(count)}. */
@@ -132,7 +132,7 @@ export class Grid {
         element.setAttribute("aria-rowindex", String(index + 2)) // the header is row 1
       }
       if (element.row !== row) this.#fill(element, row, before && !isNew)
-      if (isNew && before && !before.has(id)) this.#fade(element)
+      if (isNew && before && !before.has(id)) fade(element)
       element.classList.toggle("gone", this.gone.has(id))
       element.setAttribute("aria-selected", String(id === this.selected))
       element.classList.toggle("active", id === this.active)
@@ -167,7 +167,7 @@ export class Grid {
       cells[index].textContent = text
       cells[index].title = text.length > 18 ? text : ""
       cells[index].classList.toggle("none", row.cells[index] === null || row.cells[index] === undefined)
-      if (fades) this.#fade(cells[index])
+      if (fades) fade(cells[index])
     }
     this.#age(element)
   }
@@ -182,14 +182,6 @@ export class Grid {
 
   #tick() {
     for (const element of this.drawn.values()) if (element.row) this.#age(element)
-  }
-
-  #fade(element) {
-    if (calm()) return
-    element.classList.remove("changed")
-    void element.offsetWidth // restarts the animation
-    element.classList.add("changed")
-    element.addEventListener("animationend", () => element.classList.remove("changed"), { once: true })
   }
 
   #clear() {

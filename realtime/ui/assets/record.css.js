@@ -1,5 +1,7 @@
 // How one document looks in the drawer. Colours come from Streamlit's theme.
 
+import { fadeCss } from "./fade.js"
+
 export const css = `
 .tb { font: 400 13px/1.45 var(--st-font, sans-serif); color: var(--st-text-color); overflow: auto; scrollbar-width: thin;
   --line: color-mix(in srgb, var(--st-text-color) 12%, transparent); --soft: color-mix(in srgb, var(--st-text-color) 72%, transparent); }
@@ -28,7 +30,5 @@ li td { padding: 2px 10px 2px 0; vertical-align: top; overflow-wrap: anywhere; f
 li td:first-child { color: var(--soft); } li td.old { text-decoration: line-through; color: var(--soft); }
 .deleted { padding: 8px 12px; margin-bottom: 8px; border-radius: var(--st-base-radius, 6px); background: var(--st-orange-background-color); color: var(--st-orange-text-color); }
 .deleted[hidden] { display: none; }
-.changed { animation: tb-changed 1s ease-out; }
-@keyframes tb-changed { from { background-color: color-mix(in srgb, var(--st-primary-color) 38%, var(--st-background-color)); } }
-@media (prefers-reduced-motion: reduce) { .changed { animation: none; } }
+${fadeCss}
 `

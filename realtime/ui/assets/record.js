@@ -4,6 +4,7 @@
 
 import { follow } from "./channel.js"
 import { everySecond, make } from "./dom.js"
+import { fade } from "./fade.js"
 import { ago, cell, exact } from "./format.js"
 import { css } from "./record.css.js"
 
@@ -108,7 +109,7 @@ class Record {
       if (this.was.has(field) && this.was.get(field) !== undefined) place.append(make("span", "old", shown(this.was.get(field))))
       place.append(make("span", "", shown(value)))
       if (!this.was.size && this.value.changed?.includes(field)) place.append(make("span", "mark", "changed last"))
-      if (changed.has(field)) place.classList.add("changed")
+      if (changed.has(field)) fade(place)
       list.append(make("dt", "", field), place)
     }
     this.body.replaceChildren(list)

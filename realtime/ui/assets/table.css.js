@@ -1,5 +1,7 @@
 // How the live table looks. Colours come from Streamlit's theme, so light and dark both fit.
 
+import { fadeCss } from "./fade.js"
+
 export const css = `
 .tb { font: 400 13px/1.4 var(--st-font, sans-serif); color: var(--st-text-color); display: flex; flex-direction: column; min-height: 0;
   height: 100%; --line: color-mix(in srgb, var(--st-text-color) 12%, transparent); --soft: color-mix(in srgb, var(--st-text-color) 72%, transparent);
@@ -34,10 +36,8 @@ export const css = `
 .cell.ago, .cell.none { color: var(--soft); }
 .cell.json { font-family: var(--st-code-font, monospace); font-size: 12px; }
 .cell:first-child { font-weight: 600; }
-.changed { animation: tb-changed 1s ease-out; }
-@keyframes tb-changed { from { background-color: color-mix(in srgb, var(--st-primary-color) 38%, var(--st-background-color)); } }
+${fadeCss}
 .more { position: sticky; left: 0; width: 100%; text-align: center; padding: 10px 0; }
 .more[hidden], .empty[hidden] { display: none; }
 .empty { position: sticky; left: 0; padding: 36px 16px; text-align: center; color: var(--soft); }
-@media (prefers-reduced-motion: reduce) { .changed { animation: none; } }
 `
