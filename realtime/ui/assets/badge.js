@@ -1,169 +1,172 @@
 // Says how this tab stands to the data: the store's link to the gateway (server side) and this tab's own channel in one
 // state, as shape, word and colour. A change that lasts less than a second isn't shown.
 
-import { follow } from "./channel.js"
-import { everySecond, make, say } from "./dom.js"
-import { ago, count, exact } from "./format.js"
-import { css } from "./badge.css.js"
-import { currentHold, watchHold } from "./hold.js"
-import { retryNow, watchStatus } from "./link.js"
+import { follow } from "./channel.js";
+import { everySecond, make, say } from "./dom.js";
+import { ago, count, exact } from "./format.js";
+import { css } from "./badge.css.js";
+import { currentHold, watchHold } from "./hold.js";
+import { retryNow, watchStatus } from "./link.js";
 
-const SETTLES_AFTER_MS = 1000
-const MANY = 500
-const badges = new WeakMap()
+const SETTLES_AFTER_MS = 1000;
+const MANY = 500;
+const badges = new WeakMap();
 
 /** Mount or update the badge; Streamlit calls it again at every rerun. */
 export function mount(component) {
-  const { parentElement } = component
-  let badge = badges.get(parentElement)
-  if (!badge) badges.set(parentElement, (badge = new Badge(parentElement)))
-  badge.update(component)
+  const { parentElement } = component;
+  let badge = badges.get(parentElement);
+  if (!badge) badges.set(parentElement, (badge = new Badge(parentElement)));
+  badge.update(component);
   return () => {
-    badge.dispose()
-    badges.delete(parentElement)
-  }
+    badge.dispose();
+    badges.delete(parentElement);
+  };
 }
 
 class Badge {
   constructor(parent) {
-    this.root = make("div", "tb")
-    this.root.dataset.tideboard = "connection"
-    this.state = make("div", "state")
-    this.symbol = make("span", "symbol")
-    this.symbol.setAttribute("aria-hidden", "true")
+    this.root = make("div", "tb");
+    this.root.dataset.tideboard = "connection";
+    this.state = make("div", "state");
+    this.symbol = make("span", "symbol");
+    this.symbol.setAttribute("aria-hidden", "true");
     // Announced are the words alone: a countdown read out every second would drown everything else.
-    this.word = make("span", "word")
-    this.word.setAttribute("role", "status")
-    this.rest = make("span", "rest")
-    this.button = make("button", "", "Retry now")
-    this.button.type = "button"
-    this.button.hidden = true
-    this.button.onclick = () => this.retry()
-    this.state.append(this.symbol, this.word, this.rest, this.button)
-    this.facts = new Map()
-    const list = make("dl")
+    this.word = make("span", "word");
+    this.word.setAttribute("role", "status");
+    this.rest = make("span", "rest");
+    this.button = make("button", "", "Retry now");
+    this.button.type = "button";
+    this.button.hidden = true;
+    this.button.onclick = () => this.retry();
+    this.state.append(this.symbol, this.word, this.rest, this.button);
+    this.facts = new Map();
+    const list = make("dl");
     for (const name of ["Transport", "Lag", "Last event"]) {
-      const fact = make("dd", "", "–")
-      this.facts.set(name, fact)
-      list.append(make("dt", "", name), fact)
+      const fact = make("dd", "", "–");
+      this.facts.set(name, fact);
+      list.append(make("dt", "", name), fact);
     }
-    this.root.append(this.state, list)
-    parent.append(make("style", "", css), this.root)
-    this.endings = [watchHold(() => this.show(true)), everySecond(() => this.show())]
-    this.addNetworkWatch()
+    this.root.append(this.state, list);
+    parent.append(make("style", "", css), this.root);
+    this.endings = [watchHold(() => this.show(true)), everySecond(() => this.show())];
+    this.addNetworkWatch();
   }
 
   addNetworkWatch() {
-    const look = () => this.show()
+    const look = () => this.show();
     for (const name of ["online", "offline"]) {
-      addEventListener(name, look)
-      this.endings.push(() => removeEventListener(name, look))
+      addEventListener(name, look);
+      this.endings.push(() => removeEventListener(name, look));
     }
   }
 
   update(component) {
-    this.component = component
+    this.component = component;
     // A new session of the page (the server restarted) has forgotten what it was told.
-    if (component.data.options?.session !== this.session) this.told = undefined
-    this.session = component.data.options?.session
-    this.root.dataset.view = component.data.view
-    this.unfollow = follow(this.root, component.data, (value) => this.take(value), { ignoresHold: true })
-    this.unwatchStatus ??= watchStatus((link) => this.hear(link))
-    this.report()
-    this.show()
+    if (component.data.options?.session !== this.session) this.told = undefined;
+    this.session = component.data.options?.session;
+    this.root.dataset.view = component.data.view;
+    this.unfollow = follow(this.root, component.data, (value) => this.take(value), { ignoresHold: true });
+    this.unwatchStatus ??= watchStatus((link) => this.hear(link));
+    this.report();
+    this.show();
   }
 
   take(value) {
-    this.value = value
-    this.show()
+    this.value = value;
+    this.show();
   }
 
   hear(link) {
-    this.link = link
-    this.report()
-    this.show()
+    this.link = link;
+    this.report();
+    this.show();
   }
 
   /** Tell the page when this tab can't be pushed to, and when it can again. A page that knows isn't told. */
   report() {
-    if (!this.component || !this.link) return
-    const isKnownAsBlocked = (this.told ?? this.component.data.options?.channel) === "blocked"
-    const isOpenAgain = isKnownAsBlocked && this.link.state === "live"
-    if (!isOpenAgain && !(this.link.isBlocked && !isKnownAsBlocked)) return
-    this.told = isOpenAgain ? "open" : "blocked"
-    this.component.setStateValue("channel", this.told)
+    if (!this.component || !this.link) return;
+    const isKnownAsBlocked = (this.told ?? this.component.data.options?.channel) === "blocked";
+    const isOpenAgain = isKnownAsBlocked && this.link.state === "live";
+    if (!isOpenAgain && !(this.link.isBlocked && !isKnownAsBlocked)) return;
+    this.told = isOpenAgain ? "open" : "blocked";
+    this.component.setStateValue("channel", this.told);
   }
 
   /** Show the present state once it has lasted a second; at once at first, and when the reader did it. */
   show(isOwnDoing = false) {
-    if (!this.link) return
-    const next = this.judge()
-    const now = Date.now()
-    if (next.key !== this.pending?.key) this.pending = { key: next.key, since: now }
-    const isSettled = isOwnDoing || !this.shown || this.shown === next.key || now - this.pending.since >= SETTLES_AFTER_MS
-    clearTimeout(this.settling)
-    if (!isSettled) this.settling = setTimeout(() => this.show(), SETTLES_AFTER_MS - (now - this.pending.since) + 5)
-    else this.draw(next)
-    this.drawFacts(now)
+    if (!this.link) return;
+    const next = this.judge();
+    const now = Date.now();
+    if (next.key !== this.pending?.key) this.pending = { key: next.key, since: now };
+    const isSettled = isOwnDoing || !this.shown || this.shown === next.key || now - this.pending.since >= SETTLES_AFTER_MS;
+    clearTimeout(this.settling);
+    if (!isSettled) this.settling = setTimeout(() => this.show(), SETTLES_AFTER_MS - (now - this.pending.since) + 5);
+    else this.draw(next);
+    this.drawFacts(now);
   }
 
   draw({ key, symbol, word, tone, rest = "", canRetry = false }) {
-    this.shown = key
-    this.root.className = `tb ${tone}`
-    this.root.dataset.state = key
-    say(this.symbol, symbol)
-    say(this.word, word)
-    say(this.rest, rest)
-    this.button.hidden = !canRetry
+    this.shown = key;
+    this.root.className = `tb ${tone}`;
+    this.root.dataset.state = key;
+    say(this.symbol, symbol);
+    say(this.word, word);
+    say(this.rest, rest);
+    this.button.hidden = !canRetry;
   }
 
   drawFacts(now) {
-    const { transport, lagMs, lastEventAt } = this.value ?? {}
-    const isOwnLinkDown = this.link.isBlocked
-    say(this.facts.get("Transport"), isOwnLinkDown ? "Page refresh" : (transport ?? "–"))
-    say(this.facts.get("Lag"), lagMs === null || lagMs === undefined ? "–" : lagMs < 10 ? `${lagMs.toFixed(1)} ms` : `${count(lagMs)} ms`)
-    say(this.facts.get("Last event"), lastEventAt ? ago(lastEventAt, now) : "–")
-    this.facts.get("Last event").title = lastEventAt ? exact(lastEventAt) : ""
+    const { transport, lagMs, lastEventAt } = this.value ?? {};
+    const isOwnLinkDown = this.link.isBlocked;
+    say(this.facts.get("Transport"), isOwnLinkDown ? "Page refresh" : (transport ?? "–"));
+    say(
+      this.facts.get("Lag"),
+      lagMs === null || lagMs === undefined ? "–" : lagMs < 10 ? `${lagMs.toFixed(1)} ms` : `${count(lagMs)} ms`,
+    );
+    say(this.facts.get("Last event"), lastEventAt ? ago(lastEventAt, now) : "–");
+    this.facts.get("Last event").title = lastEventAt ? exact(lastEventAt) : "";
   }
 
   /** Put the tab's channel, the hold and the store's link into one state; what is nearest to the reader comes first. */
   judge() {
-    const { link, value } = this
-    if (navigator.onLine === false) return { key: "offline", symbol: "■", word: "Offline", tone: "bad" }
+    const { link, value } = this;
+    if (navigator.onLine === false) return { key: "offline", symbol: "■", word: "Offline", tone: "bad" };
+    if (currentHold().held) return { key: "held", symbol: "❚❚", word: "Paused", tone: "quiet", rest: this.waitingText() };
     if (link.isBlocked) {
-      const seconds = this.component?.data.options?.refreshSeconds
-      const word = seconds ? `Refreshing every ${seconds} s` : "No live channel"
-      return { key: "blocked", symbol: "◆", word, tone: "warn", canRetry: link.state !== "connecting" }
+      const seconds = this.component?.data.options?.refreshSeconds;
+      const word = seconds ? `Refreshing every ${seconds} s` : "No live channel";
+      return { key: "blocked", symbol: "◆", word, tone: "warn", canRetry: link.state !== "connecting" };
     }
-    if (currentHold().held) return { key: "held", symbol: "❚❚", word: "Paused", tone: "quiet", rest: this.waitingText() }
     if (link.state === "waiting" || link.state === "stopped" || (link.state === "connecting" && link.hasBeenLive)) {
-      return { key: "reconnecting", symbol: "▲", word: "Reconnecting", tone: "warn", ...tryText(link.attempt, link.nextDialAt) }
+      return { key: "reconnecting", symbol: "▲", word: "Reconnecting", tone: "warn", ...tryText(link.attempt, link.nextDialAt) };
     }
-    if (link.state === "syncing" && link.hasBeenLive) return { key: "syncing", symbol: "⟳", word: "Catching up", tone: "info" }
-    if (!value) return { key: "connecting", symbol: "◌", word: "Connecting", tone: "info" }
-    const { state, symbol, word, tone, attempt, nextDialAt } = value
-    return { key: state, symbol, word, tone, ...(state === "reconnecting" ? tryText(attempt, nextDialAt) : {}) }
+    if (link.state === "syncing" && link.hasBeenLive) return { key: "syncing", symbol: "⟳", word: "Catching up", tone: "info" };
+    if (!value) return { key: "connecting", symbol: "◌", word: "Connecting", tone: "info" };
+    const { state, symbol, word, tone, attempt, nextDialAt } = value;
+    return { key: state, symbol, word, tone, ...(state === "reconnecting" ? tryText(attempt, nextDialAt) : {}) };
   }
 
   waitingText() {
-    const waiting = Math.max(0, (this.value?.sequence ?? 0) - currentHold().at)
-    return `(${waiting > MANY ? `${MANY}+` : waiting} new)`
+    const waiting = Math.max(0, (this.value?.sequence ?? 0) - currentHold().at);
+    return `(${waiting > MANY ? `${MANY}+` : waiting} new)`;
   }
 
   retry() {
-    retryNow()
-    if (this.value?.state === "reconnecting" && !this.link.isBlocked) this.component.setTriggerValue("retry", Date.now())
+    retryNow();
+    if (this.value?.state === "reconnecting" && !this.link.isBlocked) this.component.setTriggerValue("retry", Date.now());
   }
 
   dispose() {
-    clearTimeout(this.settling)
-    this.unfollow()
-    this.unwatchStatus?.()
-    for (const end of this.endings) end()
+    clearTimeout(this.settling);
+    this.unfollow();
+    this.unwatchStatus?.();
+    for (const end of this.endings) end();
   }
 }
 
 function tryText(attempt, nextDialAt) {
-  const seconds = nextDialAt ? Math.max(0, Math.ceil((nextDialAt - Date.now()) / 1000)) : 0
-  return { rest: `try ${attempt}${seconds ? `, next in ${seconds} s` : ""}`, canRetry: true }
+  const seconds = nextDialAt ? Math.max(0, Math.ceil((nextDialAt - Date.now()) / 1000)) : 0;
+  return { rest: `try ${attempt}${seconds ? `, next in ${seconds} s` : ""}`, canRetry: true };
 }

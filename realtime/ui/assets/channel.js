@@ -1,13 +1,13 @@
 // What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; at most
 // one paint a frame; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
 
-import { currentHold, setHold, watchHold } from "./hold.js"
-import { mayAskForTickets, subscribe } from "./link.js"
+import { currentHold, setHold, watchHold } from "./hold.js";
+import { mayAskForTickets, subscribe } from "./link.js";
 
-const FRAME_MS = 16
-const ASK_AGAIN_MS = 3500
-const ASK_SELDOM_MS = 120000
-const followings = new WeakMap()
+const FRAME_MS = 16;
+const ASK_AGAIN_MS = 3500;
+const ASK_SELDOM_MS = 120000;
+const followings = new WeakMap();
 
 /**
  * Follow the view of `data` (what Python handed to the component) with the element `root`. Call it at every mount: it
@@ -18,120 +18,124 @@ const followings = new WeakMap()
  * The root says what it shows: data-view, data-version and data-epoch.
  */
 export function follow(root, data, paint, options = {}) {
-  let following = followings.get(root)
-  if (!following) followings.set(root, (following = new Following(root)))
-  following.update(data, paint, options)
+  let following = followings.get(root);
+  if (!following) followings.set(root, (following = new Following(root)));
+  following.update(data, paint, options);
   return () => {
-    following.end()
-    if (followings.get(root) === following) followings.delete(root)
-  }
+    following.end();
+    if (followings.get(root) === following) followings.delete(root);
+  };
 }
 
 /** Paint what was held back because the panel was busy. */
 export function repaint(root) {
-  followings.get(root)?.soon()
+  followings.get(root)?.soon();
 }
 
 class Following {
   constructor(root) {
-    this.root = root
-    this.isReady = false
-    this.frame = 0
-    this.paintedAt = -Infinity
-    this.wake = () => this.soon()
-    this.stopWatching = watchHold(this.wake)
-    document.addEventListener("visibilitychange", this.wake)
+    this.root = root;
+    this.isReady = false;
+    this.frame = 0;
+    this.paintedAt = -Infinity;
+    this.wake = () => this.soon();
+    this.stopWatching = watchHold(this.wake);
+    document.addEventListener("visibilitychange", this.wake);
   }
 
   update(data, paint, { ready, isBusy, ignoresHold = false }) {
-    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold })
-    setHold(data.hold)
+    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold });
+    setHold(data.hold);
     if (data.channel !== this.channel) {
-      this.channel = data.channel
-      this.newest = this.painted = this.ticket = null
-      this.root.dataset.view = data.view
+      this.channel = data.channel;
+      this.newest = this.painted = this.ticket = null;
+      this.root.dataset.view = data.view;
     }
-    this.offer(data, true)
-    if (data.ticket !== this.ticket) this.subscribe(data.ticket)
+    this.offer(data, true);
+    if (data.ticket !== this.ticket) this.subscribe(data.ticket);
     if (!this.isReady && !this.waiting) {
-      if (ready) this.waiting = ready.then(() => this.begin(), (error) => this.complain(error))
-      else this.begin()
+      if (ready)
+        this.waiting = ready.then(
+          () => this.begin(),
+          (error) => this.complain(error),
+        );
+      else this.begin();
     }
-    this.soon()
+    this.soon();
   }
 
   begin() {
-    this.isReady = true
-    this.soon()
+    this.isReady = true;
+    this.soon();
   }
 
   subscribe(ticket) {
-    const leave = this.leave
-    this.ticket = ticket
+    const leave = this.leave;
+    this.ticket = ticket;
     this.leave = subscribe(this.channel, ticket, {
       changed: (subscription) => this.offer(subscription, false),
       refused: () => this.askForTicket(),
-    })
-    leave?.()
+    });
+    leave?.();
   }
 
   /** Take a value unless it is older. The channel is asked live, so its word on the epoch counts; a page's may be stale. */
   offer({ epoch, version, value }, isFromPage) {
-    const known = this.newest
-    if (known && epoch === known.epoch && version <= known.version) return
-    if (known && isFromPage && epoch < known.epoch) return
-    this.newest = { epoch, version, value }
-    this.soon()
+    const known = this.newest;
+    if (known && epoch === known.epoch && version <= known.version) return;
+    if (known && isFromPage && epoch < known.epoch) return;
+    this.newest = { epoch, version, value };
+    this.soon();
   }
 
   /** Paint now if this frame has had no paint yet, else with the next one; nothing if there is nothing to paint. */
   soon() {
-    const isHeld = this.painted && !this.ignoresHold && currentHold().held
-    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.frame) return
-    if (performance.now() - this.paintedAt >= FRAME_MS) return this.paint()
+    const isHeld = this.painted && !this.ignoresHold && currentHold().held;
+    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.frame) return;
+    if (performance.now() - this.paintedAt >= FRAME_MS) return this.paint();
     this.frame = requestAnimationFrame(() => {
-      this.frame = 0
-      this.paint()
-    })
+      this.frame = 0;
+      this.paint();
+    });
   }
 
   paint() {
-    if (this.hasEnded || this.newest === this.painted || this.isBusy?.()) return
-    const { epoch, version, value } = (this.painted = this.newest)
-    this.paintedAt = performance.now()
+    if (this.hasEnded || this.newest === this.painted || this.isBusy?.()) return;
+    const { epoch, version, value } = (this.painted = this.newest);
+    this.paintedAt = performance.now();
     try {
-      this.paintValue(value)
+      this.paintValue(value);
     } catch (error) {
-      return this.complain(error)
+      return this.complain(error);
     }
-    Object.assign(this.root.dataset, { version, epoch })
+    Object.assign(this.root.dataset, { version, epoch });
   }
 
   complain(error) {
-    console.error("Tideboard: a panel can't be drawn:", this.data.view, error)
-    this.root.dataset.trouble = "This panel can't be drawn. Reload the page; if it stays so, the browser's console says why."
+    console.error("Tideboard: a panel can't be drawn:", this.data.view, error);
+    this.root.dataset.trouble = "This panel can't be drawn. Reload the page; if it stays so, the browser's console says why.";
   }
 
   /** Bring new tickets by one rerun for the whole page; a panel that is still refused after that asks again. */
   askForTicket() {
-    const refused = this.ticket
-    let waitMs = ASK_AGAIN_MS
+    const refused = this.ticket;
+    let waitMs = ASK_AGAIN_MS;
     const ask = () => {
-      if (this.hasEnded || this.ticket !== refused) return
-      if (mayAskForTickets()) this.data.askForTicket?.()
-      this.asking = setTimeout(ask, waitMs)
-      waitMs = Math.min(2 * waitMs, ASK_SELDOM_MS)
-    }
-    clearTimeout(this.asking)
-    ask()
+      if (this.hasEnded || this.ticket !== refused) return;
+      if (mayAskForTickets()) this.data.askForTicket?.();
+      this.asking = setTimeout(ask, waitMs);
+      waitMs = Math.min(2 * waitMs, ASK_SELDOM_MS);
+    };
+    clearTimeout(this.asking);
+    ask();
   }
 
   end() {
-    this.hasEnded = true
-    clearTimeout(this.asking)
-    cancelAnimationFrame(this.frame)
-    document.removeEventListener("visibilitychange", this.wake)
-    this.stopWatching()
-    this.leave?.()
+    this.hasEnded = true;
+    clearTimeout(this.asking);
+    cancelAnimationFrame(this.frame);
+    document.removeEventListener("visibilitychange", this.wake);
+    this.stopWatching();
+    this.leave?.();
   }
 }

@@ -15,4 +15,4 @@ export const css = `
 .tb-chart-pin button:hover { text-decoration: underline; }
 .tb-chart-pin button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 .tb-chart-wait { position: absolute; inset: 0; border-radius: var(--st-base-radius, 6px); background: var(--st-secondary-background-color); opacity: 0.6; }
-`
+`;

@@ -1,206 +1,207 @@
 // A live chart: one Plotly.react per new value with a constant uirevision, so zoom, hidden traces and hover stay.
 // Zooming pins the range and says so; Back to live gives it back.
 
-import { follow, repaint } from "./channel.js"
-import { css } from "./chart.css.js"
-import { make, say } from "./dom.js"
-import { chartTheme, faint } from "./theme.js"
+import { follow, repaint } from "./channel.js";
+import { css } from "./chart.css.js";
+import { make, say } from "./dom.js";
+import { chartTheme, faint } from "./theme.js";
 
-const HEIGHT = 300
+const HEIGHT = 300;
 const CONFIG = {
   responsive: false, // a ResizeObserver does it: the window isn't all that changes a chart's width
   displaylogo: false,
   showSendToCloud: false, // nothing leaves the machine
   scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
-}
-const charts = new WeakMap()
-let plotly = null
+};
+const charts = new WeakMap();
+let plotly = null;
 
 /** Mount or update one chart; Streamlit calls it again at every rerun and change of theme. */
 export function mount(component) {
-  const { parentElement } = component
-  let chart = charts.get(parentElement)
-  if (!chart) charts.set(parentElement, (chart = new Chart(parentElement)))
-  chart.update(component.data)
+  const { parentElement } = component;
+  let chart = charts.get(parentElement);
+  if (!chart) charts.set(parentElement, (chart = new Chart(parentElement)));
+  chart.update(component.data);
   return () => {
-    chart.dispose()
-    charts.delete(parentElement)
-  }
+    chart.dispose();
+    charts.delete(parentElement);
+  };
 }
 
 /** Load plotly.js once per page, from our own port. */
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
-    const script = make("script")
-    script.src = new URL("./plotly.min.js", import.meta.url).href
-    script.onload = () => resolve(window.Plotly)
+    const script = make("script");
+    script.src = new URL("./plotly.min.js", import.meta.url).href;
+    script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
-      plotly = null
-      reject(new Error("plotly.min.js can't be loaded"))
-    }
-    document.head.append(script)
-  })
-  return plotly
+      plotly = null;
+      reject(new Error("plotly.min.js can't be loaded"));
+    };
+    document.head.append(script);
+  });
+  return plotly;
 }
 
 class Chart {
   constructor(parent) {
-    const style = make("style", "", css)
-    this.root = make("div", "tb-chart")
-    this.root.dataset.tideboard = "chart"
-    this.plot = make("div", "tb-chart-plot")
-    this.wait = make("div", "tb-chart-wait")
-    this.pin = make("div", "tb-chart-pin")
-    this.pin.setAttribute("role", "status")
-    this.pinText = make("span")
-    this.back = make("button", "", "Back to live")
-    this.back.type = "button"
-    this.back.onclick = () => this.backToLive()
-    this.pin.append(this.pinText, this.back)
-    this.pin.hidden = true
-    this.root.append(this.plot, this.wait, this.pin)
-    parent.append(style, this.root)
-    this.turn = 0 // of "Back to live": a new one lets the axes, and only them, forget what the reader chose
-    this.hovered = null
-    this.isDragging = false
-    this.release = () => this.drop()
+    const style = make("style", "", css);
+    this.root = make("div", "tb-chart");
+    this.root.dataset.tideboard = "chart";
+    this.plot = make("div", "tb-chart-plot");
+    this.wait = make("div", "tb-chart-wait");
+    this.pin = make("div", "tb-chart-pin");
+    this.pin.setAttribute("role", "status");
+    this.pinText = make("span");
+    this.back = make("button", "", "Back to live");
+    this.back.type = "button";
+    this.back.onclick = () => this.backToLive();
+    this.pin.append(this.pinText, this.back);
+    this.pin.hidden = true;
+    this.root.append(this.plot, this.wait, this.pin);
+    parent.append(style, this.root);
+    this.turn = 0; // of "Back to live": a new one lets the axes, and only them, forget what the reader chose
+    this.hovered = null;
+    this.isDragging = false;
+    this.release = () => this.drop();
   }
 
   update(data) {
-    this.data = data
-    this.height = data.height ?? HEIGHT
-    this.plot.style.height = `${this.height}px`
-    this.root.setAttribute("role", "figure")
-    if (data.options?.label) this.root.setAttribute("aria-label", data.options.label)
+    this.data = data;
+    this.height = data.height ?? HEIGHT;
+    this.plot.style.height = `${this.height}px`;
+    this.root.setAttribute("role", "figure");
+    if (data.options?.label) this.root.setAttribute("aria-label", data.options.label);
     this.unfollow = follow(this.root, data, (value) => this.paint(value), {
       ready: loadPlotly().then((loaded) => (this.Plotly = loaded)),
       isBusy: () => this.isDragging,
-    })
-    this.applyTheme()
+    });
+    this.applyTheme();
   }
 
   /** Colours and fonts come from the page's theme; a change of it repaints what is shown. */
   applyTheme() {
-    const theme = chartTheme(this.root)
-    const key = JSON.stringify(theme)
-    if (key === this.themeKey) return
-    this.themeKey = key
-    this.theme = themeLayout(theme)
-    if (this.value && this.Plotly) this.paint(this.value)
+    const theme = chartTheme(this.root);
+    const key = JSON.stringify(theme);
+    if (key === this.themeKey) return;
+    this.themeKey = key;
+    this.theme = themeLayout(theme);
+    if (this.value && this.Plotly) this.paint(this.value);
   }
 
   paint(value) {
-    this.value = value
-    const isFirst = !this.plot._fullLayout
-    const { template = {}, ...layout } = value.layout ?? {}
+    this.value = value;
+    const isFirst = !this.plot._fullLayout;
+    const { template = {}, ...layout } = value.layout ?? {};
     const themed = {
       ...layout,
       template: { ...template, layout: merge(template.layout ?? {}, this.theme) },
       height: this.height,
-      width: this.plot.clientWidth || undefined,
+      width: (this.width ??= this.plot.clientWidth) || undefined,
       uirevision: layout.uirevision ?? "constant",
-    }
-    for (const name of axesOf(themed)) themed[name] = { ...themed[name], uirevision: `live-${this.turn}` }
-    this.isPainting = true
+    };
+    for (const name of axesOf(themed)) themed[name] = { ...themed[name], uirevision: `live-${this.turn}` };
+    this.isPainting = true;
     // Plotly writes into what it is given (a hidden trace's `visible`, say); the value isn't ours to change.
-    const traces = (value.data ?? []).map((trace) => ({ ...trace }))
-    this.drawn = this.Plotly.react(this.plot, traces, themed, CONFIG)
-    if (isFirst) this.listen()
-    else this.hoverAgain()
-    this.isPainting = false
-    this.wait.hidden = true
+    const traces = (value.data ?? []).map((trace) => ({ ...trace }));
+    this.drawn = this.Plotly.react(this.plot, traces, themed, CONFIG);
+    if (isFirst) this.listen();
+    else this.hoverAgain();
+    this.isPainting = false;
+    this.wait.hidden = true;
   }
 
   listen() {
-    this.plot.on("plotly_relayout", (change) => this.relayouted(change))
-    this.plot.on("plotly_doubleclick", () => this.backToLive())
+    this.plot.on("plotly_relayout", (change) => this.relayouted(change));
+    this.plot.on("plotly_doubleclick", () => this.backToLive());
     this.plot.on("plotly_hover", ({ points }) => {
-      if (!this.isPainting) this.hovered = points.map(({ curveNumber, x, y }) => ({ curveNumber, x, y }))
-    })
+      if (!this.isPainting) this.hovered = points.map(({ curveNumber, x, y }) => ({ curveNumber, x, y }));
+    });
     this.plot.on("plotly_unhover", () => {
-      if (!this.isPainting) this.hovered = null
-    })
+      if (!this.isPainting) this.hovered = null;
+    });
     // A paint in the middle of a drag would take the reader's zoom box away.
-    this.plot.addEventListener("pointerdown", () => (this.isDragging = true), true)
-    addEventListener("pointerup", this.release, true)
-    addEventListener("pointercancel", this.release, true)
-    this.sizes = new ResizeObserver(() => this.fit())
-    this.sizes.observe(this.root)
+    this.plot.addEventListener("pointerdown", () => (this.isDragging = true), true);
+    addEventListener("pointerup", this.release, true);
+    addEventListener("pointercancel", this.release, true);
+    this.sizes = new ResizeObserver(() => this.fit());
+    this.sizes.observe(this.root);
   }
 
   drop() {
-    if (!this.isDragging) return
+    if (!this.isDragging) return;
     // Plotly handles the same event after this: let it finish first.
     setTimeout(() => {
-      this.isDragging = false
-      repaint(this.root)
-    })
+      this.isDragging = false;
+      repaint(this.root);
+    });
   }
 
   fit() {
-    const width = this.plot.clientWidth
-    if (!width || width === this.plot._fullLayout?.width) return
-    cancelAnimationFrame(this.fitting)
-    this.fitting = requestAnimationFrame(() => !this.hasEnded && this.Plotly.relayout(this.plot, { width }))
+    const width = this.plot.clientWidth;
+    if (!width || width === this.width) return;
+    this.width = width;
+    cancelAnimationFrame(this.fitting);
+    this.fitting = requestAnimationFrame(() => !this.hasEnded && this.Plotly.relayout(this.plot, { width }));
   }
 
   /** Show the reader's tooltip again: at the same point, wherever it is in the array by now. */
   hoverAgain() {
-    if (!this.hovered) return
+    if (!this.hovered) return;
     const points = this.hovered.flatMap(({ curveNumber, x }) => {
-      const pointNumber = this.plot.data[curveNumber]?.x?.findLastIndex?.((each) => each === x) ?? -1
-      return pointNumber < 0 ? [] : [{ curveNumber, pointNumber }]
-    })
-    if (points.length > 0) this.Plotly.Fx.hover(this.plot, points)
+      const pointNumber = this.plot.data[curveNumber]?.x?.findLastIndex?.((each) => each === x) ?? -1;
+      return pointNumber < 0 ? [] : [{ curveNumber, pointNumber }];
+    });
+    if (points.length > 0) this.Plotly.Fx.hover(this.plot, points);
     else {
-      this.hovered = null
-      this.Plotly.Fx.unhover(this.plot)
+      this.hovered = null;
+      this.Plotly.Fx.unhover(this.plot);
     }
   }
 
   relayouted(change) {
-    const names = Object.keys(change)
-    if (names.some((name) => /^[xy]axis\d*\.range/.test(name))) this.showPin()
-    else if (names.some((name) => /^xaxis\d*\.autorange/.test(name))) this.hidePin()
+    const names = Object.keys(change);
+    if (names.some((name) => /^[xy]axis\d*\.range/.test(name))) this.showPin();
+    else if (names.some((name) => /^xaxis\d*\.autorange/.test(name))) this.hidePin();
   }
 
   showPin() {
-    const [from, to] = this.plot.layout.xaxis?.range ?? []
-    const isTime = this.plot._fullLayout.xaxis?.type === "date"
-    say(this.pinText, isTime ? `Pinned ${clockOf(from)}–${clockOf(to)}` : "Pinned")
-    this.pin.hidden = false
-    this.root.dataset.pinned = "true"
+    const [from, to] = this.plot.layout.xaxis?.range ?? [];
+    const isTime = this.plot._fullLayout.xaxis?.type === "date";
+    say(this.pinText, isTime ? `Pinned ${clockOf(from)}–${clockOf(to)}` : "Pinned");
+    this.pin.hidden = false;
+    this.root.dataset.pinned = "true";
   }
 
   hidePin() {
-    this.pin.hidden = true
-    delete this.root.dataset.pinned
+    this.pin.hidden = true;
+    delete this.root.dataset.pinned;
   }
 
   backToLive() {
-    if (this.pin.hidden) return
-    this.hidePin()
-    this.turn += 1
-    this.paint(this.value)
-    this.plot.focus?.()
+    if (this.pin.hidden) return;
+    this.hidePin();
+    this.turn += 1;
+    this.paint(this.value);
+    this.plot.focus?.();
   }
 
   dispose() {
-    this.hasEnded = true
-    this.unfollow()
-    this.sizes?.disconnect()
-    removeEventListener("pointerup", this.release, true)
-    removeEventListener("pointercancel", this.release, true)
+    this.hasEnded = true;
+    this.unfollow();
+    this.sizes?.disconnect();
+    removeEventListener("pointerup", this.release, true);
+    removeEventListener("pointercancel", this.release, true);
     // Plotly finishes a drawing asynchronously, and stumbles over a plot that was purged meanwhile.
-    const purge = () => this.Plotly?.purge(this.plot)
-    Promise.resolve(this.drawn).then(purge, purge)
+    const purge = () => this.Plotly?.purge(this.plot);
+    Promise.resolve(this.drawn).then(purge, purge);
   }
 }
 
 function axesOf(layout) {
-  const named = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))
-  return new Set(["xaxis", "yaxis", ...named])
+  const named = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
+  return new Set(["xaxis", "yaxis", ...named]);
 }
 
 function themeLayout({ background, text, border, font, colours }) {
@@ -211,7 +212,7 @@ function themeLayout({ background, text, border, font, colours }) {
     tickcolor: border,
     tickfont: { color: faint(text, 0.78) },
     title: { font: { color: faint(text, 0.78) } },
-  }
+  };
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -222,19 +223,19 @@ function themeLayout({ background, text, border, font, colours }) {
     hoverlabel: { bgcolor: background, bordercolor: border, font: { family: font, color: text, size: 12 } },
     legend: { font: { color: text } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: faint(text, 0.45), activecolor: text },
-  }
+  };
 }
 
 function merge(under, over) {
-  const merged = { ...under }
+  const merged = { ...under };
   for (const [key, value] of Object.entries(over)) {
-    const isPlain = (each) => each !== null && typeof each === "object" && !Array.isArray(each)
-    merged[key] = isPlain(value) && isPlain(under[key]) ? merge(under[key], value) : value
+    const isPlain = (each) => each !== null && typeof each === "object" && !Array.isArray(each);
+    merged[key] = isPlain(value) && isPlain(under[key]) ? merge(under[key], value) : value;
   }
-  return merged
+  return merged;
 }
 
 /** Take the clock's part of Plotly's "2026-01-31 14:02:10.5". */
 function clockOf(text) {
-  return /[ T](\d\d:\d\d(?::(?!00)\d\d)?)/.exec(String(text))?.[1] ?? String(text).slice(0, 10)
+  return /[ T](\d\d:\d\d(?::(?!00)\d\d)?)/.exec(String(text))?.[1] ?? String(text).slice(0, 10);
 }

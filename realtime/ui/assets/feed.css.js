@@ -32,9 +32,10 @@ time { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; 
 .more div { display: flex; gap: 8px; } .more dt { min-width: 74px; } .more dl, .more dd { margin: 0; color: var(--st-text-color); }
 .open .what { white-space: normal; }
 .empty { padding: 18px 6px; color: var(--soft); }
-.fresh { animation: fresh 1s ease-out; }
-@keyframes fresh { from { background: color-mix(in srgb, var(--st-primary-color) 20%, transparent); } to { background: transparent; } }
-@media (prefers-reduced-motion: reduce) { .fresh { animation: none; } }
+article { position: relative; }
+.fresh::before { content: ""; position: absolute; inset: 0; pointer-events: none; background: var(--st-primary-color); opacity: 0; animation: fresh 1s steps(5); will-change: opacity; }
+@keyframes fresh { from { opacity: 0.2; } to { opacity: 0; } }
+@media (prefers-reduced-motion: reduce) { .fresh::before { animation: none; content: none; } }
 @media (max-width: 560px) { article { grid-template-columns: 64px minmax(0, 1fr); } .what { grid-column: 1 / -1; } .where { display: none; } .more { padding-left: 0; } }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
-`
+`;

@@ -1,23 +1,23 @@
 // Remembers, for the whole tab, whether real-time is held: panels then stand still and the badge counts what waits.
 
-let hold = { held: false, turn: -1, at: 0 }
-const watchers = new Set()
+let hold = { held: false, turn: -1, at: 0 };
+const watchers = new Set();
 
 /** Take over what the page says. An older turn of the switch is ignored: a panel may be mounted with old data. */
 export function setHold(next) {
-  if (!next || next.turn <= hold.turn) return
-  const hasChanged = next.held !== hold.held
-  hold = next
-  if (hasChanged) for (const watcher of watchers) watcher(hold)
+  if (!next || next.turn <= hold.turn) return;
+  const hasChanged = next.held !== hold.held;
+  hold = next;
+  if (hasChanged) for (const watcher of watchers) watcher(hold);
 }
 
 /** Return {held, turn, at}; `at` is the sequence number of the newest event when the hold began. */
 export function currentHold() {
-  return hold
+  return hold;
 }
 
 /** Be told when the hold begins or ends. Returns the function that ends it. */
 export function watchHold(watcher) {
-  watchers.add(watcher)
-  return () => watchers.delete(watcher)
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }

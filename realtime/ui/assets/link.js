@@ -2,309 +2,323 @@
 // A module is loaded once per address, so every component of the page shares this one connection.
 // It keeps the newest value of each view and tells its listeners; it draws nothing.
 
-import { applyPatch } from "./patch.js"
+import { applyPatch } from "./patch.js";
 
-const ADDRESS = new URL("../../channel", import.meta.url)
-ADDRESS.protocol = ADDRESS.protocol === "https:" ? "wss:" : "ws:"
+const ADDRESS = new URL("../../channel", import.meta.url);
+ADDRESS.protocol = ADDRESS.protocol === "https:" ? "wss:" : "ws:";
 
-const BACKOFF_BASE_MS = 100
-const BACKOFF_CAP_MS = 4000
-const ANSWER_WITHIN_MS = 5000
-const PING_SLACK_MS = 10000
-const HIDDEN_AFTER_MS = 2000
-const RELEASE_AFTER_MS = 1000 // a component that Streamlit mounts anew takes its subscription over
-const BLOCKED_FIRST_MS = 3000
-const BLOCKED_AFTER_MS = 5000
-const ASK_AGAIN_MS = 3000
-const TICKET_REFUSED = new Set([101, 103, 109]) // unauthorized, permission denied, token expired
+const BACKOFF_BASE_MS = 100;
+const BACKOFF_CAP_MS = 4000;
+const ANSWER_WITHIN_MS = 5000;
+const PING_SLACK_MS = 10000;
+const HIDDEN_AFTER_MS = 2000;
+const RELEASE_AFTER_MS = 1000; // a component that Streamlit mounts anew takes its subscription over
+const BLOCKED_FIRST_MS = 3000;
+const BLOCKED_AFTER_MS = 5000;
+const ASK_AGAIN_MS = 3000;
+const TICKET_REFUSED = new Set([101, 103, 109]); // unauthorized, permission denied, token expired
 
-const subscriptions = new Map()
-const watchers = new Set()
+const subscriptions = new Map();
+const watchers = new Set();
 
-let socket = null
-let generation = 0 // of the dial; what an older socket still says is dropped
-let state = "idle" // idle, connecting, syncing, live, waiting, stopped
-let attempt = 0
-let nextDialAt = null
-let downSince = null
-let hasBeenLive = false
-let isBlocked = false
-let lastHeardAt = 0
-let silenceMs = 35000
-let answersWithPong = false
-let lastCommand = 0
-let saidHidden = false
-let askedAt = -Infinity
-const waitingFor = new Map() // command id -> what to do with its reply
-const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0 }
+let socket = null;
+let generation = 0; // of the dial; what an older socket still says is dropped
+let state = "idle"; // idle, connecting, syncing, live, waiting, stopped
+let attempt = 0;
+let nextDialAt = null;
+let downSince = null;
+let hasBeenLive = false;
+let isBlocked = false;
+let lastHeardAt = 0;
+let silenceMs = 35000;
+let answersWithPong = false;
+let lastCommand = 0;
+let saidHidden = false;
+let askedAt = -Infinity;
+const waitingFor = new Map(); // command id -> what to do with its reply
+const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0 };
 
 /**
  * Follow a view. `listener.changed({epoch, version, value})` is called with what is known at once, and with every newer
  * value; `listener.refused()` when the server won't take the ticket. Returns the function that ends it.
  */
 export function subscribe(channel, ticket, listener) {
-  let subscription = subscriptions.get(channel)
+  let subscription = subscriptions.get(channel);
   if (!subscription) {
-    subscription = { channel, ticket, listeners: new Set(), state: "new", epoch: "", version: 0, value: undefined, wants: false, retry: 0, leaving: 0 }
-    subscriptions.set(channel, subscription)
+    subscription = {
+      channel,
+      ticket,
+      listeners: new Set(),
+      state: "new",
+      epoch: "",
+      version: 0,
+      value: undefined,
+      wants: false,
+      retry: 0,
+      leaving: 0,
+    };
+    subscriptions.set(channel, subscription);
   }
-  clearTimeout(subscription.leaving)
-  subscription.listeners.add(listener)
-  const hasNewTicket = subscription.ticket !== ticket
-  subscription.ticket = ticket
-  if (subscription.value !== undefined) listener.changed(subscription)
-  if (state === "idle") dial()
-  else if (isOpen() && (subscription.state === "new" || (subscription.state === "refused" && hasNewTicket))) ask(subscription)
+  clearTimeout(subscription.leaving);
+  subscription.listeners.add(listener);
+  const hasNewTicket = subscription.ticket !== ticket;
+  subscription.ticket = ticket;
+  if (subscription.value !== undefined) listener.changed(subscription);
+  if (state === "idle") dial();
+  else if (isOpen() && (subscription.state === "new" || (subscription.state === "refused" && hasNewTicket))) ask(subscription);
   return () => {
-    subscription.listeners.delete(listener)
+    subscription.listeners.delete(listener);
     if (subscription.listeners.size === 0) {
-      clearTimeout(subscription.leaving)
-      subscription.leaving = setTimeout(() => leave(subscription), RELEASE_AFTER_MS)
+      clearTimeout(subscription.leaving);
+      subscription.leaving = setTimeout(() => leave(subscription), RELEASE_AFTER_MS);
     }
-  }
+  };
 }
 
 /** Be told the channel's status, now and whenever it changes. Returns the function that ends it. */
 export function watchStatus(watcher) {
-  watchers.add(watcher)
-  watcher(status())
-  return () => watchers.delete(watcher)
+  watchers.add(watcher);
+  watcher(status());
+  return () => watchers.delete(watcher);
 }
 
 /** Say how the channel is. Times are Unix milliseconds. */
 export function status() {
-  return { state, attempt, nextDialAt, downSince, isBlocked, hasBeenLive }
+  return { state, attempt, nextDialAt, downSince, isBlocked, hasBeenLive };
 }
 
 /** Dial at once, whatever the backoff says: somebody asked for it. */
 export function retryNow() {
-  if (state === "waiting" || state === "stopped") dial()
+  if (state === "waiting" || state === "stopped") dial();
 }
 
 /** Tell whether this component may ask for a rerun that brings new tickets: one asks for all, then waits. */
 export function mayAskForTickets() {
-  const now = Date.now()
-  if (now - askedAt < ASK_AGAIN_MS) return false
-  askedAt = now
-  return true
+  const now = Date.now();
+  if (now - askedAt < ASK_AGAIN_MS) return false;
+  askedAt = now;
+  return true;
 }
 
 function isOpen() {
-  return state === "syncing" || state === "live"
+  return state === "syncing" || state === "live";
 }
 
 function become(next) {
-  if (state === next) return
-  state = next
+  if (state === next) return;
+  state = next;
   if (state === "live") {
-    hasBeenLive = true
-    attempt = 0
-    downSince = null
-    isBlocked = false
-    clearTimeout(timers.blocked)
+    hasBeenLive = true;
+    attempt = 0;
+    downSince = null;
+    isBlocked = false;
+    clearTimeout(timers.blocked);
   } else if (downSince === null && state !== "idle") {
-    downSince = Date.now()
-    timers.blocked = setTimeout(becomeBlocked, hasBeenLive ? BLOCKED_AFTER_MS : BLOCKED_FIRST_MS)
+    downSince = Date.now();
+    timers.blocked = setTimeout(becomeBlocked, hasBeenLive ? BLOCKED_AFTER_MS : BLOCKED_FIRST_MS);
   }
-  tellWatchers()
+  tellWatchers();
 }
 
 function becomeBlocked() {
-  isBlocked = true
-  tellWatchers()
+  isBlocked = true;
+  tellWatchers();
 }
 
 function tellWatchers() {
-  for (const watcher of watchers) watcher(status())
+  for (const watcher of watchers) watcher(status());
 }
 
 function dial() {
-  clearTimeout(timers.dial)
-  hangUp()
-  generation += 1
-  const mine = generation
-  nextDialAt = null
-  become("connecting")
+  clearTimeout(timers.dial);
+  hangUp();
+  generation += 1;
+  const mine = generation;
+  nextDialAt = null;
+  become("connecting");
   try {
-    socket = new WebSocket(ADDRESS)
+    socket = new WebSocket(ADDRESS);
   } catch {
-    return lose(1006)
+    return lose(1006);
   }
-  const only = (then) => (event) => mine === generation && then(event)
-  socket.onopen = only(() => command({ connect: {} }, welcomed))
-  socket.onmessage = only((event) => hear(event.data))
-  socket.onclose = only((event) => lose(event.code))
-  timers.answer = setTimeout(() => mine === generation && lose(1006), ANSWER_WITHIN_MS)
+  const only = (then) => (event) => mine === generation && then(event);
+  socket.onopen = only(() => command({ connect: {} }, welcomed));
+  socket.onmessage = only((event) => hear(event.data));
+  socket.onclose = only((event) => lose(event.code));
+  timers.answer = setTimeout(() => mine === generation && lose(1006), ANSWER_WITHIN_MS);
 }
 
 function hangUp() {
-  for (const name of ["silence", "answer"]) clearTimeout(timers[name])
-  waitingFor.clear()
-  const old = socket
-  socket = null
-  if (!old) return
-  old.onopen = old.onmessage = old.onclose = null
-  old.close()
+  for (const name of ["silence", "answer"]) clearTimeout(timers[name]);
+  waitingFor.clear();
+  const old = socket;
+  socket = null;
+  if (!old) return;
+  old.onopen = old.onmessage = old.onclose = null;
+  old.close();
 }
 
 function lose(code) {
-  generation += 1
-  hangUp()
+  generation += 1;
+  hangUp();
   for (const subscription of subscriptions.values()) {
-    clearTimeout(subscription.retry)
-    if (subscription.state !== "refused") subscription.state = "new"
-    subscription.wants = false
+    clearTimeout(subscription.retry);
+    if (subscription.state !== "refused") subscription.state = "new";
+    subscription.wants = false;
   }
-  saidHidden = false
-  if ((code >= 3500 && code < 4000) || (code >= 4500 && code < 5000)) return become("stopped")
-  attempt += 1
+  saidHidden = false;
+  if ((code >= 3500 && code < 4000) || (code >= 4500 && code < 5000)) return become("stopped");
+  attempt += 1;
   // Full jitter: after a restart of the server all tabs must not come back in the same moment.
-  const waitMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt)
-  nextDialAt = Date.now() + waitMs
-  timers.dial = setTimeout(dial, waitMs)
-  if (state === "waiting") tellWatchers()
-  become("waiting")
+  const waitMs = Math.random() * Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
+  nextDialAt = Date.now() + waitMs;
+  timers.dial = setTimeout(dial, waitMs);
+  if (state === "waiting") tellWatchers();
+  become("waiting");
 }
 
 function command(request, answered) {
-  lastCommand += 1
-  if (answered) waitingFor.set(lastCommand, answered)
-  send({ id: lastCommand, ...request })
+  lastCommand += 1;
+  if (answered) waitingFor.set(lastCommand, answered);
+  send({ id: lastCommand, ...request });
 }
 
 function send(frame) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame))
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
 function hear(message) {
-  lastHeardAt = Date.now()
-  clearTimeout(timers.silence)
-  timers.silence = setTimeout(() => lose(1006), silenceMs)
+  lastHeardAt = Date.now();
+  clearTimeout(timers.silence);
+  timers.silence = setTimeout(() => lose(1006), silenceMs);
   for (const line of message.split("\n")) {
-    if (line === "") continue
-    const reply = JSON.parse(line)
+    if (line === "") continue;
+    const reply = JSON.parse(line);
     if (reply.id) {
-      const answered = waitingFor.get(reply.id)
-      waitingFor.delete(reply.id)
-      answered?.(reply)
-    } else if (reply.push) pushed(reply.push)
-    else if (answersWithPong) send({})
+      const answered = waitingFor.get(reply.id);
+      waitingFor.delete(reply.id);
+      answered?.(reply);
+    } else if (reply.push) pushed(reply.push);
+    else if (answersWithPong) send({});
   }
 }
 
 function welcomed(reply) {
-  if (reply.error) return lose(1006)
-  clearTimeout(timers.answer)
-  const { ping = 0, pong = false } = reply.connect
-  answersWithPong = pong
-  silenceMs = (ping || 25) * 1000 + PING_SLACK_MS
-  become("syncing")
-  if (document.hidden) hideLater()
+  if (reply.error) return lose(1006);
+  clearTimeout(timers.answer);
+  const { ping = 0, pong = false } = reply.connect;
+  answersWithPong = pong;
+  silenceMs = (ping || 25) * 1000 + PING_SLACK_MS;
+  become("syncing");
+  if (document.hidden) hideLater();
   for (const subscription of subscriptions.values()) {
-    if (subscription.listeners.size > 0 && subscription.state !== "refused") ask(subscription)
+    if (subscription.listeners.size > 0 && subscription.state !== "refused") ask(subscription);
   }
-  settle()
+  settle();
 }
 
 function ask(subscription) {
-  subscription.state = "asking"
-  const { channel, ticket } = subscription
-  command({ subscribe: { channel, token: ticket } }, (reply) => answered(subscription, ticket, reply))
+  subscription.state = "asking";
+  const { channel, ticket } = subscription;
+  command({ subscribe: { channel, token: ticket } }, (reply) => answered(subscription, ticket, reply));
 }
 
 function answered(subscription, ticket, { error, subscribe }) {
   if (!error) {
-    subscription.state = "joined"
-    const { epoch, v, full } = subscribe.data
+    subscription.state = "joined";
+    const { epoch, v, full } = subscribe.data;
     // What the server says at joining is so, even if it is "older": a restarted server counts anew.
-    if (epoch !== subscription.epoch || v > subscription.version) take(subscription, epoch, v, full)
+    if (epoch !== subscription.epoch || v > subscription.version) take(subscription, epoch, v, full);
   } else if (error.code === 105) {
-    subscription.state = "joined"
-    want(subscription)
+    subscription.state = "joined";
+    want(subscription);
   } else if (TICKET_REFUSED.has(error.code)) {
-    subscription.state = "refused"
-    if (ticket !== subscription.ticket) ask(subscription)
-    else for (const listener of subscription.listeners) listener.refused?.()
+    subscription.state = "refused";
+    if (ticket !== subscription.ticket) ask(subscription);
+    else for (const listener of subscription.listeners) listener.refused?.();
   } else {
-    subscription.state = "new"
-    subscription.retry = setTimeout(() => isOpen() && subscription.state === "new" && ask(subscription), 1000 + Math.random() * 2000)
+    subscription.state = "new";
+    subscription.retry = setTimeout(
+      () => isOpen() && subscription.state === "new" && ask(subscription),
+      1000 + Math.random() * 2000,
+    );
   }
-  settle()
+  settle();
 }
 
 /** Count as live once nothing that was asked for is outstanding. */
 function settle() {
-  for (const subscription of subscriptions.values()) if (subscription.state === "asking") return
-  if (state === "syncing") become("live")
+  for (const subscription of subscriptions.values()) if (subscription.state === "asking") return;
+  if (state === "syncing") become("live");
 }
 
 function pushed({ channel, pub, unsubscribe, disconnect }) {
-  if (disconnect) return lose(disconnect.code)
-  const subscription = subscriptions.get(channel)
-  if (!subscription) return
+  if (disconnect) return lose(disconnect.code);
+  const subscription = subscriptions.get(channel);
+  if (!subscription) return;
   if (unsubscribe) {
-    subscription.state = "new"
-    if (unsubscribe.code >= 2500) ask(subscription)
-    else for (const listener of subscription.listeners) listener.refused?.()
-  } else if (pub) published(subscription, pub.data)
+    subscription.state = "new";
+    if (unsubscribe.code >= 2500) ask(subscription);
+    else for (const listener of subscription.listeners) listener.refused?.();
+  } else if (pub) published(subscription, pub.data);
 }
 
 function published(subscription, { v, full, base, patch }) {
-  if (v <= subscription.version) return
-  if (patch === undefined) return take(subscription, subscription.epoch, v, full)
-  if (base !== subscription.version) return want(subscription)
-  take(subscription, subscription.epoch, v, applyPatch(subscription.value, patch))
+  if (v <= subscription.version) return;
+  if (patch === undefined) return take(subscription, subscription.epoch, v, full);
+  if (base !== subscription.version) return want(subscription);
+  take(subscription, subscription.epoch, v, applyPatch(subscription.value, patch));
 }
 
 function take(subscription, epoch, version, value) {
-  subscription.epoch = epoch
-  subscription.version = version
-  subscription.value = value
-  subscription.wants = false
-  for (const listener of subscription.listeners) listener.changed(subscription)
+  subscription.epoch = epoch;
+  subscription.version = version;
+  subscription.value = value;
+  subscription.wants = false;
+  for (const listener of subscription.listeners) listener.changed(subscription);
 }
 
 /** Ask for the whole value, because something in between is missing; once, until it comes. */
 function want(subscription) {
-  if (subscription.wants) return
-  subscription.wants = true
-  send({ send: { data: { want: subscription.channel } } })
+  if (subscription.wants) return;
+  subscription.wants = true;
+  send({ send: { data: { want: subscription.channel } } });
 }
 
 function leave(subscription) {
-  if (subscription.listeners.size > 0) return
-  clearTimeout(subscription.retry)
-  subscriptions.delete(subscription.channel)
+  if (subscription.listeners.size > 0) return;
+  clearTimeout(subscription.retry);
+  subscriptions.delete(subscription.channel);
   if (isOpen() && (subscription.state === "joined" || subscription.state === "asking")) {
-    command({ unsubscribe: { channel: subscription.channel } })
+    command({ unsubscribe: { channel: subscription.channel } });
   }
 }
 
 function hideLater() {
-  clearTimeout(timers.hidden)
+  clearTimeout(timers.hidden);
   timers.hidden = setTimeout(() => {
-    if (!document.hidden || !isOpen()) return
-    saidHidden = true
-    send({ send: { data: { visible: false } } })
-  }, HIDDEN_AFTER_MS)
+    if (!document.hidden || !isOpen()) return;
+    saidHidden = true;
+    send({ send: { data: { visible: false } } });
+  }, HIDDEN_AFTER_MS);
 }
 
 function comeBack() {
-  clearTimeout(timers.hidden)
+  clearTimeout(timers.hidden);
   if (saidHidden) {
-    saidHidden = false
-    send({ send: { data: { visible: true } } })
+    saidHidden = false;
+    send({ send: { data: { visible: true } } });
   }
-  if (state === "waiting" || state === "stopped") dial()
+  if (state === "waiting" || state === "stopped") dial();
   // After sleep a socket may look open and be dead: timers stood still as long as the machine did.
-  else if (isOpen() && Date.now() - lastHeardAt > silenceMs) dial()
+  else if (isOpen() && Date.now() - lastHeardAt > silenceMs) dial();
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? hideLater() : comeBack()))
-addEventListener("online", () => state === "waiting" && dial())
+document.addEventListener("visibilitychange", () => (document.hidden ? hideLater() : comeBack()));
+addEventListener("online", () => state === "waiting" && dial());
 addEventListener("pagehide", () => {
-  generation += 1
-  clearTimeout(timers.dial)
-  hangUp()
-})
-addEventListener("pageshow", (event) => event.persisted && subscriptions.size > 0 && dial())
+  generation += 1;
+  clearTimeout(timers.dial);
+  hangUp();
+});
+addEventListener("pageshow", (event) => event.persisted && subscriptions.size > 0 && dial());
