@@ -111,7 +111,8 @@ class Tab:
     def close(self) -> None:
         """Go away without a word."""
         self._socket.close()
-        self._socket.shutdown()  # closes for good, also when the other side had closed first
+        # Closes for good, also when the other side had closed first.
+        self._socket.shutdown()  # type: ignore[no-untyped-call]
 
     def _frames(self) -> list[dict[str, Any]]:
         frames = [json.loads(line) for line in str(self._socket.recv()).split("\n") if line]
