@@ -11,7 +11,7 @@ UV_COMPILE := $(PY) -m uv pip compile pyproject.toml --quiet --universal --pytho
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock
+.PHONY: help run test check bench screenshots lock
 
 help: ## Print this list
 	@echo "Tideboard. One command each:"
@@ -24,7 +24,7 @@ run: ## Set everything up, then serve Tideboard on http://127.0.0.1:8501
 	@$(ENVIRONMENT) requirements.lock
 	@$(PY) -m streamlit run app.py $(ARGS)
 
-test: ## Run all tests, in a real browser and with a real Redis too
+test: ## Run all tests, in a real browser too
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
 	$(PY) -m pytest $(if $(ARGS),$(ARGS),$(COVERAGE))
@@ -43,6 +43,11 @@ bench: ## Measure: POST to pixel, ingest, many tabs
 	$(if $(ARGS),,$(PY) -m realtime bench latency --tabs 10 --no-peers)
 	$(if $(ARGS),,$(PY) -m realtime bench ingest)
 	$(if $(ARGS),,$(PY) -m realtime bench tabs)
+
+screenshots: ## Take the README's pictures from the product as it is
+	@$(ENVIRONMENT) requirements-dev.lock
+	@sh scripts/system.sh
+	PYTHONPATH=. $(PY) scripts/screenshots.py $(ARGS)
 
 lock: ## Write the locks anew from pyproject.toml (UPGRADE=1: newest versions)
 	@$(ENVIRONMENT) requirements-dev.lock

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to what the tests need of the system: Chromium, redis-server, node with npm. Installs it on Debian when root, else
+# Sees to what the tests need of the system: Chromium, and node with npm. Installs it on Debian when root, else
 # says in one line what to install.
 set -eu
 
@@ -17,7 +17,6 @@ need() {
 }
 
 need chromium chromium chromium-browser google-chrome google-chrome-stable
-need redis-server redis-server
 need nodejs node
 need npm npm
 
