@@ -10,6 +10,7 @@ const HEIGHT = 300;
 const CONFIG = {
   responsive: false, // a ResizeObserver does it: the window isn't all that changes a chart's width
   displaylogo: false,
+  showTips: false, // our own words say how to get back
   showSendToCloud: false, // nothing leaves the machine
   scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
@@ -212,6 +213,8 @@ function themeLayout({ background, text, border, font, colours }) {
     tickcolor: border,
     tickfont: { color: faint(text, 0.78) },
     title: { font: { color: faint(text, 0.78) } },
+    // Else Plotly measures every label at every paint, a quarter of its time; a label may overhang a little instead.
+    ticklabeloverflow: "allow",
   };
   return {
     paper_bgcolor: "rgba(0,0,0,0)",

@@ -14,7 +14,7 @@ input::placeholder { color: var(--soft); }
 .pill { position: absolute; top: 38px; left: 50%; transform: translateX(-50%); z-index: 2; border-radius: 999px; font-weight: 600;
   color: var(--st-background-color); background: var(--st-text-color); border-color: transparent; box-shadow: 0 2px 8px rgb(0 0 0 / 0.2); }
 .pill[hidden] { display: none; }
-.rows { overflow-y: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); }
+.rows { contain: content; overflow-y: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); }
 .rows:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
 article { display: grid; grid-template-columns: 74px 96px minmax(0, 1fr) auto; gap: 0 10px; align-items: baseline; padding: 5px 6px; border-bottom: 1px solid var(--line); cursor: pointer; }
 article:hover { background: var(--st-secondary-background-color); }
