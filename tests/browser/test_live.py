@@ -23,6 +23,12 @@ from tests.browser.board import (
 from tests.support.producing import Poster, created, deleted, numbered, updated
 from tests.support.waiting import until
 
+PLACE_OF_POINT = """(chart, index) => {
+  const { xaxis, yaxis } = chart._fullLayout;
+  const { left, top } = chart.getBoundingClientRect();
+  const [{ x, y }] = chart.data;
+  return [left + xaxis._offset + xaxis.d2p(x[index]), top + yaxis._offset + yaxis.d2p(y[index])];
+}"""
 HIDDEN = '{"send":{"data":{"visible":false}}}'
 
 
@@ -109,12 +115,9 @@ def test_a_points_tooltip_stays_on_its_point(app: Process, page: Page, poster: P
     for number in range(1, 31):  # one by one, so that each has its own moment
         poster.post(*numbered("points", [number]))
     open_collection(page, app.base_url, "points")
-    points = panel(page, "chart").locator(".scatterlayer .point")
-    expect(points).to_have_count(30)
-    point = points.nth(15)
-    box = point.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chart = panel(page, "chart").locator(".js-plotly-plot")
+    expect(chart.locator(".scatterlayer .trace")).to_be_attached()
+    page.mouse.move(*chart.evaluate(PLACE_OF_POINT, 15))
     tooltip = panel(page, "chart").locator(".hoverlayer .hovertext")
     expect(tooltip).to_have_count(1)
     before = tooltip.text_content()
