@@ -104,11 +104,12 @@ class Chart {
     };
     for (const name of axesOf(themed)) themed[name] = { ...themed[name], uirevision: `live-${this.turn}` };
     this.isPainting = true;
+    // Plotly hovers again where the pointer is, in the paint and once more after it; the reader's point may have moved away.
+    if (this.hovered) this.plot._fullLayout._rehover = () => this.hovered && this.hoverAgain();
     // Plotly writes into what it is given (a hidden trace's `visible`, say); the value isn't ours to change.
     const traces = (value.data ?? []).map((trace) => ({ ...trace }));
     this.drawn = this.Plotly.react(this.plot, traces, themed, CONFIG);
     if (isFirst) this.listen();
-    else this.hoverAgain();
     this.isPainting = false;
     this.wait.hidden = true;
   }
@@ -147,18 +148,16 @@ class Chart {
     this.fitting = requestAnimationFrame(() => !this.hasEnded && this.Plotly.relayout(this.plot, { width }));
   }
 
-  /** Show the reader's tooltip again: at the same point, wherever it is in the array by now. */
+  /** Show the reader's tooltip again: at the same point, wherever on the plot it is by now. */
   hoverAgain() {
-    if (!this.hovered) return;
-    const points = this.hovered.flatMap(({ curveNumber, x }) => {
-      const pointNumber = this.plot.data[curveNumber]?.x?.findLastIndex?.((each) => each === x) ?? -1;
-      return pointNumber < 0 ? [] : [{ curveNumber, pointNumber }];
-    });
-    if (points.length > 0) this.Plotly.Fx.hover(this.plot, points);
-    else {
-      this.hovered = null;
-      this.Plotly.Fx.unhover(this.plot);
-    }
+    const [{ curveNumber, x, y }] = this.hovered;
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const place = { xval: xaxis.d2c(x), yval: yaxis.d2c(y) };
+    const across = xaxis.c2p(place.xval);
+    // Compared as numbers: Plotly tells 12:00:27.5 where the data say 12:00:27.500.
+    const isThere = this.plot.data[curveNumber]?.x?.some((each) => xaxis.d2c(each) === place.xval);
+    if (isThere && across >= 0 && across <= xaxis._length) this.Plotly.Fx.hover(this.plot, place, "xy");
+    else this.Plotly.Fx.unhover(this.plot);
   }
 
   relayouted(change) {
