@@ -172,7 +172,8 @@ class Caster:
         Threads: the caster's own.
         """
         with self._lock:
-            followed = list(self._followed.values())
+            # Charts first: a browser draws them longest, so small panels shan't hold them up. Then the cheapest.
+            followed = sorted(self._followed.values(), key=lambda each: (each.view.kind != "chart", each.cost_s))
             self._forget_unused(now=now)
         total_s = sum(casting.cost_s for casting in followed)
         wait_s = _LONGEST_WAIT_S

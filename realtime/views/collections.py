@@ -213,18 +213,24 @@ def chart(
 
 
 def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
-    """Draw a field's values at the moments their documents changed, oldest first."""
+    """Draw a field's values at the moments their documents changed, oldest first.
+
+    A stream of new documents reads as a line; documents that go on changing are points: no line leads from one to
+    the next.
+    """
     drawn = [
         (state.changed_at, state.document[name], state.id)
         for state in reversed(newest)
         if state.changed_at is not None and _is_number(state.document.get(name))
     ]
+    is_stream = all(state.kind == "created" for state in newest if state.changed_at is not None)
     trace = {
-        "type": "scatter", "mode": "markers", "name": label_of(name),
+        "type": "scatter", "mode": "lines" if is_stream else "markers", "name": label_of(name),
         "x": local_times([moment for moment, _, _ in drawn], zone=zone),
         "y": [value for _, value, _ in drawn],
         "text": [identifier for _, _, identifier in drawn],
         "marker": {"size": 6, "opacity": 0.8},  # the colour is the theme's first
+        "line": {"width": 1.8},
         "hovertemplate": "%{y}<br>%{text}<br>%{x|%H:%M:%S}<extra></extra>",
     }  # fmt: skip
     return figure([trace], layout(zone=zone_label(zone)))

@@ -16,6 +16,11 @@ from plotly import graph_objects as go
 from realtime.views.registry import Value
 
 _REVISION: Final = "constant"
+_FEW_LABELS: Final = {"nticks": 5, "tickangle": 0}
+"""Labels are what a paint costs most for: Plotly measures each of them, and once more where margins adapt to them.
+
+So a chart over time has margins of its own; its labels are clock times and short numbers (1.2M).
+"""
 
 
 @lru_cache(maxsize=64)
@@ -29,11 +34,12 @@ def layout(
 ) -> dict[str, Any]:
     """Build a layout, cached by what it says. Callers must not change it: copy before adding a range.
 
-    `zone` makes the x axis one of time and is named at its end. `bars` is Plotly's barmode.
+    `zone` makes the x axis one of time; chart.js writes its name under the axis, where it costs no paint anything.
+    `bars` is Plotly's barmode.
     """
     made = go.Layout(
         uirevision=_REVISION,
-        margin={"l": 44, "r": 12, "t": 24 if has_legend else 8, "b": 36 if zone else 24, "pad": 2},
+        margin={"l": 52 if zone else 44, "r": 12, "t": 24 if has_legend else 8, "b": 36 if zone else 24, "pad": 2},
         showlegend=has_legend,
         legend={"orientation": "h", "x": 0, "y": 1.01, "xanchor": "left", "yanchor": "bottom", "traceorder": "normal"},
         hovermode="x unified" if zone and has_legend else "closest",
@@ -44,28 +50,21 @@ def layout(
             "type": "date" if zone else None,
             "showgrid": False,
             "zeroline": False,
-            "automargin": True,
+            "automargin": not zone,
+            **_FEW_LABELS,
         },
         yaxis={
             "title": {"text": y_title, "standoff": 6} if y_title else None,
             "rangemode": "tozero" if bars else None,
             "zeroline": False,
-            "automargin": True,
+            "automargin": not zone,
             "tickformat": y_format or None,
-            "nticks": 5,
+            **_FEW_LABELS,
         },
-        annotations=[_zone_note(zone)] if zone else None,
+        meta={"zone": zone} if zone else None,
     )
     plain: dict[str, Any] = made.to_plotly_json()
     return plain
-
-
-def _zone_note(zone: str) -> dict[str, Any]:
-    """Name the zone on the second line of the tick labels, at the right: a title would cost a line of its own."""
-    return {
-        "text": zone, "xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top",
-        "yshift": -20, "showarrow": False, "font": {"size": 11}, "opacity": 0.75,
-    }  # fmt: skip
 
 
 def figure(traces: list[dict[str, Any]], base: dict[str, Any], **x_axis: Any) -> Value:

@@ -98,8 +98,8 @@ def test_times_are_of_the_readers_zone_and_named() -> None:
     here = events_over_time(filler.store, now=NOON, zone="Asia/Tokyo")
     there = events_over_time(filler.store, now=NOON, zone="UTC")
     assert here["data"][0]["x"] != there["data"][0]["x"]
-    assert here["layout"]["annotations"][0]["text"] == "Asia/Tokyo"
-    assert events_over_time(filler.store, now=NOON, zone="No/Where")["layout"]["annotations"][0]["text"] == "UTC"
+    assert here["layout"]["meta"]["zone"] == "Asia/Tokyo"
+    assert events_over_time(filler.store, now=NOON, zone="No/Where")["layout"]["meta"]["zone"] == "UTC"
 
 
 def test_uirevision_is_constant_and_layouts_are_shared() -> None:
