@@ -65,7 +65,7 @@ def draw() -> None:
     """Draw the chart that each of the compared pages shows."""
     times, values = newest().read()
     moments = [datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ", "milliseconds") for at in times]
-    trace = go.Scatter(x=moments, y=values, mode="markers", marker={"size": 6, "opacity": 0.75})
+    trace = go.Scatter(x=moments, y=values, mode="lines", line={"width": 1.8})
     figure = go.Figure(trace)
     figure.update_layout(height=320, uirevision="constant", margin={"l": 44, "r": 12, "t": 8, "b": 28})
     st.plotly_chart(figure, key="chart")
