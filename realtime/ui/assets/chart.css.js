@@ -16,5 +16,6 @@ export const css = `
 .tb-chart-pin button { all: unset; cursor: pointer; padding: 0 8px; border-radius: 999px; color: var(--st-link-color); font-weight: 600; }
 .tb-chart-pin button:hover { text-decoration: underline; }
 .tb-chart-pin button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
+.tb-chart-zone { position: absolute; right: 12px; bottom: 2px; font-size: 11px; opacity: 0.75; pointer-events: none; }
 .tb-chart-wait { position: absolute; inset: 0; border-radius: var(--st-base-radius, 6px); background: var(--st-secondary-background-color); opacity: 0.6; }
 `;

@@ -60,7 +60,8 @@ class Chart {
     this.back.onclick = () => this.backToLive();
     this.pin.append(this.pinText, this.back);
     this.pin.hidden = true;
-    this.root.append(this.plot, this.wait, this.pin);
+    this.zone = make("div", "tb-chart-zone");
+    this.root.append(this.plot, this.zone, this.wait, this.pin);
     parent.append(style, this.root);
     this.turn = 0; // of "Back to live": a new one lets the axes, and only them, forget what the reader chose
     this.hovered = null;
@@ -93,6 +94,7 @@ class Chart {
 
   paint(value) {
     this.value = value;
+    say(this.zone, value.layout?.meta?.zone ?? "");
     const isFirst = !this.plot._fullLayout;
     const { template = {}, ...layout } = value.layout ?? {};
     const themed = {
