@@ -11,21 +11,22 @@
   const drawn = new Set();
   const CHART = ".js-plotly-plot";
 
-  const numbersOf = (chart) => {
-    const numbers = [];
-    for (const trace of chart.data || []) {
-      if (!trace.y || typeof trace.y[Symbol.iterator] !== "function") continue;
-      for (const value of trace.y) if (Number.isInteger(value) && value > 0) numbers.push(value);
-    }
-    return numbers;
-  };
-
+  // What the page spends in here counts against it, so it looks at the newest points only until it meets a drawn one.
   const note = (chart, at) => {
-    const numbers = numbersOf(chart);
-    if (numbers.length === 0) return;
-    const appeared = numbers.filter((number) => !drawn.has(number));
-    appeared.forEach((number) => drawn.add(number));
-    record.paints.push([at, Math.max(...numbers), appeared]);
+    const appeared = [];
+    let newest = 0;
+    for (const trace of chart.data || []) {
+      const values = trace.y || [];
+      for (let index = values.length - 1; index >= 0; index--) {
+        const value = values[index];
+        if (!Number.isInteger(value) || value <= 0) continue;
+        newest = Math.max(newest, value);
+        if (drawn.has(value)) break;
+        drawn.add(value);
+        appeared.unshift(value);
+      }
+    }
+    if (newest > 0) record.paints.push([at, newest, appeared]);
   };
 
   const chartsIn = (node) =>
@@ -38,12 +39,17 @@
   const observer = new MutationObserver((mutations) => {
     const at = performance.timeOrigin + performance.now();
     const touched = new Set();
+    let last = null; // the layer met last: hundreds of mutations are in the same one
     for (const mutation of mutations) {
+      if (mutation.type === "attributes" && last !== null && last.contains(mutation.target)) continue;
       const element = mutation.target.nodeType === Node.ELEMENT_NODE ? mutation.target : mutation.target.parentElement;
       // Hovering and dragging draw outside of these two layers.
       const layer = element && element.closest(".cartesianlayer, .main-svg");
       const chart = layer && layer.closest(CHART);
-      if (chart && element.closest(".cartesianlayer")) touched.add(chart);
+      if (chart && element.closest(".cartesianlayer")) {
+        touched.add(chart);
+        last = element.closest(".cartesianlayer");
+      }
       for (const node of mutation.addedNodes) for (const found of chartsIn(node)) touched.add(found);
       for (const node of mutation.removedNodes) record.removals += chartsIn(node).length;
     }
