@@ -264,8 +264,7 @@ def test_what_the_system_lacks_is_one_sentence(tmp_path: Path) -> None:
     done = _run_script("system.sh", cwd=tmp_path, PATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == (
-        "The tests need chromium npm: install them "
-        "(on Debian: sudo apt-get install chromium npm), then try again.\n"
+        "The tests need chromium npm: install them (on Debian: sudo apt-get install chromium npm), then try again.\n"
     )
 
 
