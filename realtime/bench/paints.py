@@ -4,6 +4,8 @@ How it counts. A *paint* is one batch of mutations of a chart's SVG, with the ne
 numbers that were not in any paint before. Event i is on the page with the first paint that holds i itself. If a newer
 number got there before it, i counts as *out of order*; if no paint ever holds it, i is *lost*. Several events that
 share one paint (the paint rate bounds how often a page draws) are neither: each of them is in that paint's data.
+The recorder reads a chart's data from the newest end up to the first number it knows, so a number that slips in late
+between two known ones is lost by this count: it errs against the page.
 A page whose data only show the newest value *skips* the older ones; what was skipped so is counted as lost too.
 """
 
