@@ -1,4 +1,4 @@
-"""One Chromium for the whole run, one app for each module, a fresh context for each test; and what no page may do."""
+"""One Chromium for the folder, one app for each module, a fresh context for each test; and what no page may do."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Run the system's Chromium, headless."""
+    """Run the system's Chromium, headless; no longer than this folder's tests.
+
+    While Playwright runs, its event loop counts as the main thread's, and no other test could run one there.
+    """
     with chromium() as running:
         yield running
 
