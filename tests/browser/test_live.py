@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -136,7 +137,7 @@ def test_a_tab_survives_the_loss_of_its_channel_and_catches_up(app: Process, pag
     page.reload()
     expect(badge(page)).to_contain_text("Live")
     channel.cut()
-    expect(badge(page)).to_contain_text("Reconnecting")
+    expect(badge(page)).to_contain_text(re.compile("Reconnecting|Refreshing"))  # the latter after five seconds
     poster.post(created("offline", {"id": "b"}), deleted("offline", "a"))
     channel.mend()
     expect(badge(page)).to_contain_text("Live")
