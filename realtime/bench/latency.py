@@ -5,7 +5,6 @@ Each way has the machine for itself, one after the other, and the same events at
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from realtime.bench.launch import running_app, start_script, temporary_folder
 from realtime.bench.meter import machine_busy_s
 from realtime.bench.pace import pace_for
 from realtime.bench.paints import PageCount, Posted, count_page
-from realtime.bench.posting import OpenLoop, PostFailed, Producer
+from realtime.bench.posting import PostFailed, Producer, post_readings
 from realtime.bench.process import Process
 from realtime.bench.spread import Spread, spread_of
 
@@ -152,19 +151,8 @@ class _Run:
 
     def _post(self, pages: list[Page]) -> None:
         pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._trial.rate, duration_s=self._trial.duration_s)
-        loop = OpenLoop(
-            self._app.base_url,
-            pace,
-            body_of=lambda number: as_array([reading(number, run=self._name)]),
-            first=self._next,
-        )
-        self._next += pace.count
-        thread = threading.Thread(target=loop.run, name="bench-open-loop", daemon=True)
-        thread.start()
-        thread.join()
-        if loop.failures:
-            raise PostFailed(f"{len(loop.failures)} of {pace.count} posts failed: {loop.failures[0]}")
-        self.posted = loop.posted
+        first, self._next = self._next, self._next + pace.count
+        self.posted = post_readings(self._app.base_url, pace, run=self._name, first=first)
         browser.wait_until_drawn(pages, self._next - 1, within_s=_ARRIVE_WITHIN_S)
 
 

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from realtime.bench.events import as_array, reading
 from realtime.bench.pace import Pace
 from realtime.bench.paints import Posted
 from realtime.errors import TideboardError
@@ -102,3 +103,12 @@ class OpenLoop:
             producer = self._local.producer = Producer(self._base_url)
             self._producers.append(producer)
         return producer
+
+
+def post_readings(base_url: str, pace: Pace, *, run: str, first: int) -> dict[int, Posted]:
+    """Post one reading of a run per beat, numbered from `first` on. Raises PostFailed when any wasn't stored."""
+    loop = OpenLoop(base_url, pace, body_of=lambda number: as_array([reading(number, run=run)]), first=first)
+    posted = loop.run()
+    if loop.failures:
+        raise PostFailed(f"{len(loop.failures)} of {pace.count} posts failed: {loop.failures[0]}")
+    return posted

@@ -16,7 +16,7 @@ from realtime.bench.events import COLLECTION, as_array, reading
 from realtime.bench.latency import POINTS
 from realtime.bench.launch import running_app
 from realtime.bench.pace import pace_for
-from realtime.bench.posting import OpenLoop, PostFailed, Producer
+from realtime.bench.posting import Producer, post_readings
 from realtime.bench.process import Process
 from realtime.bench.simulated import Script, SimulatedTab, open_simulated, take_down, until_quiet
 
@@ -94,16 +94,8 @@ class _Posts:
     def run(self) -> None:
         """Post one run. Raises PostFailed when any of it wasn't stored."""
         pace = pace_for(start=time.time() + 0.1, rate=self._rate, duration_s=self._duration_s)
-        loop = OpenLoop(
-            self._app.base_url,
-            pace,
-            body_of=lambda number: as_array([reading(number, run=self._name)]),
-            first=self._next,
-        )
+        post_readings(self._app.base_url, pace, run=self._name, first=self._next)
         self._next += pace.count
-        loop.run()
-        if loop.failures:
-            raise PostFailed(f"{len(loop.failures)} of {pace.count} posts failed: {loop.failures[0]}")
 
 
 async def _crowd(app: Process, script: Script, posts: _Posts, *, count: int) -> Crowd:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,7 +151,6 @@ def node() -> Iterator[subprocess.Popen[bytes]]:
         running.stdin.close()
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 @given(pair=st.tuples(_roots, _roots) | _evolutions())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_javascript_gives_exactly_the_same_value(node: subprocess.Popen[bytes], pair: tuple[Any, Any]) -> None:
