@@ -248,8 +248,8 @@ class Driver:
         expires_in_s = float(result.ttl) if result.expires else None
         connection.welcomed(connection.generation, now, ping_s=float(result.ping), expires_in_s=expires_in_s)
         self._wants_pong = result.pong
-        self._wire.begin_emits()
         self._channels.begin(now)
+        self._wire.begin_emits()
 
     def _renew(self) -> None:
         command = Command(refresh=TokenRequest(token=self._ask_for_token()))

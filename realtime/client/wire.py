@@ -27,6 +27,7 @@ class Wire:
         self.transport = Transport()
         self.calls = Calls()
         self.generation = 0
+        self.on_open: Callable[[], None] = _nobody
         self._now = now
         self._emit_over: tuple[int, Callable[[bytes], None]] | None = None
 
@@ -44,9 +45,15 @@ class Wire:
         """Answer the server's heartbeat. Raises NotConnected."""
         self.transport.send(_PONG)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether an emit would leave now. Threads: any."""
+        return self._emit_over is not None
+
     def begin_emits(self) -> None:
-        """Let other threads send over the socket of now."""
+        """Let other threads send over the socket of now, and tell `on_open`, which runs on the driver's thread."""
         self._emit_over = (self.generation, self.transport.sender())
+        self.on_open()
 
     def end_emits(self) -> None:
         """Let nobody else send."""
@@ -84,6 +91,10 @@ class Wire:
             if self.calls.close(identifier) is not None:
                 future.set_exception(error)
         return future
+
+
+def _nobody() -> None:
+    """Stand in for whoever wants to know that emits became possible."""
 
 
 def offline() -> Future[Ack]:
