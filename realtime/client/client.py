@@ -35,7 +35,7 @@ class WebSocketClient:
     """Feeds a store from a gateway, and sends events to it (DESIGN.md section 5).
 
     `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked before
-    every dial. `now` is Unix seconds, `jitter` returns 0..1.
+    every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class WebSocketClient:
         channels: Sequence[str] = (USERS, SYSTEM),
         token: Callable[[], str] | None = None,
         now: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         announce: bool = True,
     ) -> None:
@@ -56,6 +57,7 @@ class WebSocketClient:
         self._channel_names = tuple(channels)
         self._token = token
         self._now = now
+        self._steady = steady
         self._jitter = jitter
         self._announce = announce
         self._handlers = Handlers()
@@ -193,7 +195,7 @@ class WebSocketClient:
         )  # fmt: skip
         driver = Driver(
             url=self._url, connection=self._connection, channels=channels, wire=wire, store=self._store,
-            handlers=self._handlers, token=self._token, now=self._now, announce=self._announce,
+            handlers=self._handlers, token=self._token, now=self._now, steady=self._steady, announce=self._announce,
         )  # fmt: skip
         return _Running(driver, wire, api)
 

@@ -6,89 +6,20 @@ a fact about an older one changes nothing and is counted. Retry rules: DESIGN.md
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
+from realtime.client.phases import TRANSITIONS, WITH_SOCKET, Dial, Effect, Hangup, Open, Phase, Ping, Raise, Renew
 from realtime.errors import ProtocolError
 from realtime.protocol.codes import ErrorCode, may_reconnect
-from realtime.protocol.events import (
-    ConnectionEstablished,
-    ConnectionEvent,
-    ConnectionLost,
-    ConnectionRestored,
-)
+from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
 from realtime.store import ConnectionState
 
 OPENING_S: Final = 5.0
 ABNORMAL: Final = 1006
-
-
-class Phase(Enum):
-    """Where a connection is in its life."""
-
-    IDLE = "idle"  # not wanted
-    DIALING = "dialing"  # waiting for the socket
-    OPENING = "opening"  # socket open, `connect` not answered
-    SYNCING = "syncing"  # let in, catching up
-    LIVE = "live"
-    WAITING = "waiting"  # for the next dial
-    REFUSED = "refused"  # told not to come back
-
-
-TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = {
-    Phase.IDLE: frozenset({Phase.DIALING}),
-    Phase.DIALING: frozenset({Phase.OPENING, Phase.WAITING, Phase.REFUSED, Phase.IDLE}),
-    Phase.OPENING: frozenset({Phase.SYNCING, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
-    Phase.SYNCING: frozenset({Phase.LIVE, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
-    Phase.LIVE: frozenset({Phase.SYNCING, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
-    Phase.WAITING: frozenset({Phase.DIALING, Phase.IDLE}),
-    Phase.REFUSED: frozenset({Phase.DIALING, Phase.IDLE}),
-}
-_WITH_SOCKET: Final = frozenset({Phase.OPENING, Phase.SYNCING, Phase.LIVE})
-
-
-class Dial(msgspec.Struct, frozen=True):
-    """Fetch a token and open a socket; report `dialed` or `dial_failed`."""
-
-    generation: int
-
-
-class Open(msgspec.Struct, frozen=True):
-    """Send `connect`; report `welcomed` or `refused`."""
-
-    generation: int
-
-
-class Hangup(msgspec.Struct, frozen=True):
-    """Close the socket of this dial."""
-
-    generation: int
-    reason: str
-
-
-class Ping(msgspec.Struct, frozen=True):
-    """Provoke a sign of life."""
-
-    generation: int
-
-
-class Renew(msgspec.Struct, frozen=True):
-    """Send a fresh token: the connection is about to expire."""
-
-    generation: int
-
-
-class Raise(msgspec.Struct, frozen=True):
-    """Tell people, through the feed."""
-
-    event: ConnectionEvent
-
-
-Effect: TypeAlias = Dial | Open | Hangup | Ping | Renew | Raise
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +98,17 @@ class Connection:
         if self.phase is Phase.DIALING:
             return []
         effects = self._let_go(now, reason="Reconnecting on request.")
+        return [*effects, *self._dial(now)]
+
+    def woke(self, now: float) -> list[Effect]:
+        """Take in that the machine slept: whatever socket there was is of no use, and no failed dial counts any more.
+
+        A dial under way is left alone; what isn't wanted, or was refused for good, stays so.
+        """
+        if self.phase in (Phase.IDLE, Phase.DIALING, Phase.REFUSED):
+            return []
+        effects = self._let_go(now, reason="The machine was asleep.")
+        self.attempts = 0
         return [*effects, *self._dial(now)]
 
     # What happened
@@ -315,7 +257,7 @@ class Connection:
     def _let_go(self, now: float, *, reason: str) -> list[Effect]:
         """Close the socket if there is one, and tell people if they had been told that all is well."""
         effects: list[Effect] = []
-        if self.phase in _WITH_SOCKET:
+        if self.phase in WITH_SOCKET:
             effects.append(Hangup(self.generation, reason))
         if self.phase in (Phase.SYNCING, Phase.LIVE) and self._was_live and self.lost_at is None:
             self.lost_at = now

@@ -14,11 +14,13 @@ from typing import Final, TypeAlias
 import msgspec
 
 from realtime import __version__
+from realtime.client.asleep import Clocks
 from realtime.client.calls import Purpose
 from realtime.client.channels import Channels, error_of, words_of
-from realtime.client.connection import ABNORMAL, Connection, Dial, Effect, Hangup, Open, Phase, Ping, Raise
+from realtime.client.connection import ABNORMAL, Connection
 from realtime.client.emits import fail, resolve
 from realtime.client.handlers import Handlers
+from realtime.client.phases import Dial, Effect, Hangup, Open, Phase, Ping, Raise
 from realtime.client.wire import Wire
 from realtime.errors import Disconnect, NotConnected, ProtocolError
 from realtime.metrics import CLIENT_DIALS, CLIENT_STALE
@@ -56,6 +58,7 @@ class Driver:
         handlers: Handlers,
         token: Callable[[], str] | None,
         now: Callable[[], float],
+        steady: Callable[[], float],
         announce: bool,
     ) -> None:
         self._url = url
@@ -66,6 +69,8 @@ class Driver:
         self._handlers = handlers
         self._token = token
         self._now = now
+        self._steady = steady
+        self._clocks = Clocks()
         self._announce = announce
         self._wishes: deque[Wish | None] = deque()
         self._fresh_token = ""
@@ -107,6 +112,8 @@ class Driver:
             if wish is None:
                 return False
             self._carry_out(wish(now))
+        if self._clocks.have_jumped(wall=now, steady=self._steady()):
+            self._carry_out(self._connection.woke(now))
         self._carry_out(self._connection.tick(now))
         if self._connection.is_open:
             self._catch_up(now)

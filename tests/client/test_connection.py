@@ -9,20 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from realtime.client.connection import (
-    OPENING_S,
-    TRANSITIONS,
-    Connection,
-    Dial,
-    Effect,
-    Hangup,
-    Open,
-    Phase,
-    Ping,
-    Raise,
-    Renew,
-    Retry,
-)
+from realtime.client.connection import OPENING_S, Connection, Retry
+from realtime.client.phases import TRANSITIONS, Dial, Effect, Hangup, Open, Phase, Ping, Raise, Renew
 from realtime.errors import ProtocolError
 from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
 from realtime.store import ConnectionState
@@ -56,6 +44,7 @@ _FACTS: dict[str, Callable[[Connection], object]] = {
     "start": lambda c: c.start(NOW),
     "stop": lambda c: c.stop(NOW),
     "reconnect": lambda c: c.reconnect(NOW),
+    "woke": lambda c: c.woke(NOW),
     "dialed": lambda c: c.dialed(c.generation, NOW),
     "dial_failed": lambda c: c.dial_failed(c.generation, "x", NOW),
     "welcomed": lambda c: c.welcomed(c.generation, NOW, ping_s=PING_S),
@@ -77,6 +66,7 @@ _EXPECTED: dict[str, tuple[Phase | None, ...]] = {
     "start": (_D, _D, _O, _S, _L, _W, _D),
     "stop": (_I, _I, _I, _I, _I, _I, _I),
     "reconnect": (_D, _D, _D, _D, _D, _D, _D),
+    "woke": (_I, _D, _D, _D, _D, _D, _R),
     "dialed": (_I, _O, _X, _X, _X, _W, _R),
     "dial_failed": (_I, _W, _W, _W, _W, _W, _R),
     "welcomed": (_I, _X, _S, _X, _S, _W, _R),
@@ -182,6 +172,26 @@ def test_a_wait_ends_at_once_on_request() -> None:
     """`reconnect` doesn't sit out the backoff."""
     connection = _in(Phase.WAITING)
     assert connection.reconnect(NOW) == [Dial(2)]
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.SYNCING, Phase.LIVE])
+def test_after_a_sleep_the_socket_is_hung_up_and_dialed_anew(phase: Phase) -> None:
+    """Without waiting for silence to prove it dead, and with the backoff started over."""
+    connection = _in(phase)
+    connection.attempts = 7
+    effects = connection.woke(NOW + 7200)
+    assert effects[0] == Hangup(1, "The machine was asleep.")
+    assert effects[-1] == Dial(2)
+    assert [type(effect) for effect in effects[1:-1]] == ([Raise] if phase is Phase.LIVE else [])
+    assert (connection.attempts, connection.generation) == (1, 2)
+
+
+def test_after_a_sleep_a_wait_is_over() -> None:
+    """Dials that failed before the lid was closed say nothing about the network of now."""
+    connection = _in(Phase.WAITING)
+    connection.attempts = 7
+    assert connection.woke(NOW + 7200) == [Dial(2)]
+    assert connection.attempts == 1
 
 
 def test_a_stale_dial_is_hung_up_and_counted() -> None:
@@ -324,12 +334,22 @@ class _Life(RuleBasedStateMachine):
             elif isinstance(effect, Hangup):
                 self.open.discard(effect.generation)
 
-    def fact(self, call: Callable[[], list[Effect] | None]) -> None:
-        before = self.connection.phase
+    def fact(self, call: Callable[[], list[Effect] | None], *, may_start_over: bool = False) -> None:
+        before, attempts = self.connection.phase, self.connection.attempts
         try:
             self.obey(call() or [])
         except ProtocolError:
             assert self.connection.phase is before
+        assert self.connection.attempts >= attempts or may_start_over, "the backoff starts over only once synced"
+
+    def told(self, generation: int, call: Callable[[], list[Effect] | None], *, may_start_over: bool = False) -> None:
+        """Give a fact about a dial; about an older one it changes nothing but the count of such facts."""
+        if generation == self.connection.generation:
+            self.fact(call, may_start_over=may_start_over)
+            return
+        before = {**vars(self.connection), "stale_facts": 0}
+        self.fact(call)
+        assert {**vars(self.connection), "stale_facts": 0} == before
 
     @rule(seconds=st.floats(-5, 60))
     def time_passes(self, seconds: float) -> None:
@@ -340,9 +360,9 @@ class _Life(RuleBasedStateMachine):
     def chance(self, jitter: float) -> None:
         self.jitters = jitter
 
-    @rule(wish=st.sampled_from(["start", "stop", "reconnect"]))
+    @rule(wish=st.sampled_from(["start", "stop", "reconnect", "woke"]))
     def owner(self, wish: str) -> None:
-        self.fact(lambda: getattr(self.connection, wish)(self.now))
+        self.fact(lambda: getattr(self.connection, wish)(self.now), may_start_over=wish in ("start", "woke"))
 
     @rule(back=st.integers(0, 2))
     def dialed(self, back: int) -> None:
@@ -350,14 +370,14 @@ class _Life(RuleBasedStateMachine):
         if generation in self.dialing:
             self.dialing.discard(generation)
             self.open.add(generation)
-        self.fact(lambda: self.connection.dialed(generation, self.now))
+        self.told(generation, lambda: self.connection.dialed(generation, self.now))
 
     @rule(back=st.integers(0, 2))
     def dial_failed(self, back: int) -> None:
         generation = self.generation - back
         if generation in self.dialing:
             self.dialing.discard(generation)
-            self.fact(lambda: self.connection.dial_failed(generation, "no", self.now))
+            self.told(generation, lambda: self.connection.dial_failed(generation, "no", self.now))
 
     @rule(
         back=st.integers(0, 2), name=st.sampled_from(["welcomed", "synced", "unsynced", "closed", "ended", "refused"])
@@ -372,7 +392,7 @@ class _Life(RuleBasedStateMachine):
             "ended": lambda: connection.closed(generation, now, code=3500),
             "refused": lambda: connection.refused(generation, now, code=100, reason="x", is_temporary=True),
         }
-        self.fact(calls[name])
+        self.told(generation, calls[name], may_start_over=name == "synced")
 
     @invariant()
     def never_two_live(self) -> None:
