@@ -40,3 +40,25 @@ VIEW_RENDERS = Counter("tideboard_view_renders", "Views computed", ["view"], reg
 VIEW_SECONDS = Histogram(
     "tideboard_view_seconds", "Time to compute and encode a view", ["view"], buckets=_SECONDS, registry=REGISTRY
 )
+# The app's own side, as the Health page shows it
+CLIENT_CONNECTED = Gauge("tideboard_client_connected", "1 while the store is current, else 0", registry=REGISTRY)
+CLIENT_BYTES = Counter("tideboard_client_bytes", "Bytes over the client's socket", ["direction"], registry=REGISTRY)
+CLIENT_CONNECT_SECONDS = Histogram(
+    "tideboard_client_connect_seconds", "From a dial to being in sync", buckets=_SECONDS, registry=REGISTRY
+)
+CLIENT_OUTAGE_SECONDS = Histogram(
+    "tideboard_client_outage_seconds",
+    "From losing the connection to being in sync again",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS = Histogram(
+    "tideboard_delivery_seconds",
+    "From the gateway's commit to the store, of the newest event of each run",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+APP_MEMORY = Gauge("tideboard_app_memory_bytes", "Memory the process holds (resident set)", registry=REGISTRY)
+APP_CPU = Gauge("tideboard_app_cpu_share", "CPU of the process in the last 5 s, 1 is one core", registry=REGISTRY)
+APP_THREADS = Gauge("tideboard_app_threads", "Threads of the process", registry=REGISTRY)
+APP_OPEN_FILES = Gauge("tideboard_app_open_files", "Open files and sockets of the process", registry=REGISTRY)

@@ -7,19 +7,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 import pandas as pd
 
-from realtime.metrics import STORE_APPLIED, STORE_DROPPED, STORE_UNKNOWN
+from realtime.metrics import (
+    CLIENT_BYTES,
+    CLIENT_CONNECT_SECONDS,
+    CLIENT_CONNECTED,
+    CLIENT_OUTAGE_SECONDS,
+    DELIVERY_SECONDS,
+    STORE_APPLIED,
+    STORE_DROPPED,
+    STORE_UNKNOWN,
+)
 from realtime.protocol.channels import collection_channel
-from realtime.protocol.events import ConnectionEvent, Envelope, JsonObject, event_of
+from realtime.protocol.events import ConnectionEvent, ConnectionLost, Envelope, JsonObject, event_of
 from realtime.protocol.positions import Position
 from realtime.store.contents import CONNECTION, Contents, Meaning, unknown_in
 from realtime.store.documents import states_of
 from realtime.store.feed import select
 from realtime.store.frames import Frames
+from realtime.store.health import DeadLetters, Health, HealthSnapshot, ProcessSample
 from realtime.store.model import (
     CollectionSnapshot,
     CollectionSummary,
@@ -28,7 +38,9 @@ from realtime.store.model import (
     FeedEntry,
     PersonSeen,
 )
+from realtime.store.timeline import Span
 
+HEALTH: Final = "health"
 Numbered: TypeAlias = tuple[Envelope, int]
 """An envelope and its offset."""
 
@@ -36,7 +48,8 @@ Numbered: TypeAlias = tuple[Envelope, int]
 class Store:
     """Documents, feed, people, counts and the connection's status, with a version per topic.
 
-    Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`.
+    Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
+    `health` on every sample of the process.
     `users` also rises when a collection event names its actor, for that is a person seen.
     """
 
@@ -45,6 +58,7 @@ class Store:
         self._changed = threading.Condition(self._lock)
         self._contents = Contents(feed_size=feed_size)
         self._frames = Frames()
+        self._health = Health()
         self._status = ConnectionStatus()
         self._lag_s: float | None = None
 
@@ -71,9 +85,13 @@ class Store:
             applied = self._contents.apply(channel, meanings, epoch=epoch, now=now, published_at=published_at)
             if applied:
                 self._lag_s = lag_s if lag_s is not None else self._lag_s
+                if lag_s is not None or published_at is not None:
+                    self._health.delivered(applied, lag_s=lag_s, now=now)
                 self._changed.notify_all()
         if applied:
             STORE_APPLIED.inc(applied)
+            if lag_s is not None:
+                DELIVERY_SECONDS.observe(lag_s)
         if applied < len(meanings):
             STORE_DROPPED.inc(len(meanings) - applied)
         if unknown := unknown_in(meanings):
@@ -129,13 +147,41 @@ class Store:
             self._contents.now = max(self._contents.now, now)
             is_same = status.looks_like(self._status)
             self._status = status
+            turn, bytes_in, bytes_out = self._health.connection(status, now=now)
             if not is_same:
                 self._contents.topics.bump((CONNECTION,))
                 self._changed.notify_all()
+        CLIENT_CONNECTED.set(status.is_connected)
+        CLIENT_BYTES.labels(direction="in").inc(bytes_in)
+        CLIENT_BYTES.labels(direction="out").inc(bytes_out)
+        if turn.connect_s is not None:
+            CLIENT_CONNECT_SECONDS.observe(turn.connect_s)
+        if turn.outage_s is not None:
+            CLIENT_OUTAGE_SECONDS.observe(turn.outage_s)
+
+    def set_process(self, sample: ProcessSample) -> None:
+        """Take a sample of the process, for the Health page."""
+        with self._lock:
+            self._health.process(sample)
+            self._bump(HEALTH)
+
+    def set_dead_letters(self, dead_letters: DeadLetters | None) -> None:
+        """Take what the gateway says of its dead letters; None: it doesn't say."""
+        with self._lock:
+            self._health.dead_letters = dead_letters
+            self._bump(HEALTH)
+
+    def restore_spans(self, spans: Sequence[Span]) -> None:
+        """Put the connection's life as an earlier process saw it before this one's."""
+        with self._lock:
+            self._health.restore(spans)
+            self._bump(HEALTH)
 
     def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
         """Put an event the client raised itself into the feed. It has no position and isn't counted in `all`."""
         with self._lock:
+            if isinstance(event, ConnectionLost):
+                self._health.timeline.lost(event.reason)
             self._contents.raise_local(event, now=now)
             self._changed.notify_all()
 
@@ -151,6 +197,16 @@ class Store:
         """Return the connection's status, lag and last event included."""
         with self._lock:
             return msgspec.structs.replace(self._status, lag_s=self._lag_s, last_event_at=self._contents.last_event_at)
+
+    def health(self, *, now: float) -> HealthSnapshot:
+        """Return how the app itself is doing: its connection's life, deliveries, traffic, process."""
+        with self._lock:
+            return self._health.snapshot(now=now)
+
+    def positions(self) -> dict[str, Position]:
+        """Return up to where every channel has been applied."""
+        with self._lock:
+            return dict(self._contents.positions)
 
     def position(self, channel: str) -> Position | None:
         """Return up to where a channel has been applied, None if it never was."""
@@ -237,6 +293,11 @@ class Store:
         with self._lock:
             own = {"duplicates": contents.duplicates, "people_forgotten": contents.people.forgotten}
             return {**contents.counts.totals(), **own}
+
+    def _bump(self, topic: str) -> None:
+        """Raise a topic's version and wake who waits. Call it under the lock."""
+        self._contents.topics.bump((topic,))
+        self._changed.notify_all()
 
 
 def _meanings(envelopes: Sequence[Numbered]) -> list[Meaning]:
