@@ -33,6 +33,13 @@ CLIENT_DIALS = Counter(
 CLIENT_STALE = Counter(
     "tideboard_client_stale_results", "Results of an older dial that were dropped", registry=REGISTRY
 )
+OUTBOX_ENTRIES = Gauge("tideboard_outbox_entries", "Emits that wait or are refused", registry=REGISTRY)
+OUTBOX_OVERFLOWS = Counter(
+    "tideboard_outbox_overflows", "Emits refused at the click for want of room", registry=REGISTRY
+)
+OUTBOX_OUTCOMES = Counter(
+    "tideboard_outbox_outcomes", "Answers to emits: confirmed, refused, postponed", ["outcome"], registry=REGISTRY
+)
 STORE_APPLIED = Counter("tideboard_store_applied", "Events applied to the store", registry=REGISTRY)
 STORE_DROPPED = Counter("tideboard_store_duplicates", "Events the store had already applied", registry=REGISTRY)
 STORE_UNKNOWN = Counter("tideboard_store_unknown", "Events of a type this version doesn't know", registry=REGISTRY)
@@ -62,3 +69,27 @@ APP_MEMORY = Gauge("tideboard_app_memory_bytes", "Memory the process holds (resi
 APP_CPU = Gauge("tideboard_app_cpu_share", "CPU of the process in the last 5 s, 1 is one core", registry=REGISTRY)
 APP_THREADS = Gauge("tideboard_app_threads", "Threads of the process", registry=REGISTRY)
 APP_OPEN_FILES = Gauge("tideboard_app_open_files", "Open files and sockets of the process", registry=REGISTRY)
+HUB_BYTES_IN = Counter("tideboard_hub_bytes_in", "Bytes of commands taken from sockets", ["hub"], registry=REGISTRY)
+HUB_BYTES_OUT = Counter("tideboard_hub_bytes_out", "Bytes given to sockets", ["hub"], registry=REGISTRY)
+QUEUE_DEEPEST = Gauge(
+    "tideboard_queue_deepest_bytes",
+    "Most that waited for one connection in the last second",
+    ["hub"],
+    registry=REGISTRY,
+)
+DOOR_WAITING = Gauge("tideboard_door_waiting", "Connections waiting to be let in, by hub", ["hub"], registry=REGISTRY)
+RECOVERIES = Counter(
+    "tideboard_recoveries", "Resumes asked for, by whether they could be", ["recovered"], registry=REGISTRY
+)
+REDELIVERED = Counter(
+    "tideboard_criticals_redelivered", "Critical events given again to who hadn't acknowledged", registry=REGISTRY
+)
+ACK_SECONDS = Histogram(
+    "tideboard_ack_seconds",
+    "From a critical event's commit to its acknowledgement",
+    buckets=(*_SECONDS, 10.0, 30.0, 60.0, 600.0),
+    registry=REGISTRY,
+)
+DEAD_LETTERS = Counter(
+    "tideboard_dead_letters", "Critical events given up on, by reason", ["reason"], registry=REGISTRY
+)

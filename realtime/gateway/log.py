@@ -7,38 +7,46 @@ Threads: any. One thread writes; readers have connections of their own; what `po
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
+from realtime.gateway import owed
 from realtime.gateway.checkpointer import Checkpointer
+from realtime.gateway.ledger import Ledger
 from realtime.gateway.reader import PAGE_BYTES, Reader
 from realtime.gateway.records import (
     MUST_BE_NEW,
     Accepted,
     ChannelRow,
+    CriticalAt,
+    DeadLetter,
     DocumentPage,
     DocumentRow,
     HistoryPage,
+    Owed,
     Record,
+    Redelivery,
     Refusal,
     RefusalRow,
     Stored,
 )
-from realtime.gateway.schema import epoch_of, open_writer
-from realtime.gateway.writer import Append, Note, Writer
+from realtime.gateway.schema import channel_and_offset, epoch_of, open_writer, place_of
+from realtime.gateway.writer import Append, Errand, Note, Writer
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.positions import Position
 
 __all__ = [
-    "MUST_BE_NEW", "Accepted", "ChannelRow", "DocumentPage", "DocumentRow", "EventLog", "HistoryPage", "Record",
-    "Refusal", "RefusalRow", "Stored",
+    "MUST_BE_NEW", "Accepted", "ChannelRow", "CriticalAt", "DeadLetter", "DocumentPage", "DocumentRow", "EventLog",
+    "HistoryPage", "Owed", "Record", "Redelivery", "Refusal", "RefusalRow", "Stored",
 ]  # fmt: skip
 
 QUEUE_BYTES: Final = 33_554_432
+_T = TypeVar("_T")
 
 
 class EventLog:
@@ -59,17 +67,19 @@ class EventLog:
         now: Callable[[], float] = time.time,
         refusals_kept: int = 1000,
         queue_bytes: int = QUEUE_BYTES,
+        critical_kept: int = 1000,
     ) -> EventLog:
         """Open the log at `path`, made when missing; its folder has to exist. Raises StartError.
 
         `on_commit` is called by the writer thread after each commit that stored something, in commit order and before
         the appends are answered, with the new events only (no duplicates). `queue_bytes` bounds what waits to be
-        written. A channel keeps its last `retention_events` events.
+        written. A channel keeps its last `retention_events` events, and a consumer is owed at most `critical_kept`.
         """
         connection, seed = open_writer(path)
         writer = Writer(
             connection, checkpointer=Checkpointer(path), seed=seed, retention_events=retention_events,
-            refusals_kept=refusals_kept, queue_bytes=queue_bytes, on_commit=on_commit, now=now,
+            refusals_kept=refusals_kept, queue_bytes=queue_bytes, critical_kept=critical_kept,
+            on_commit=on_commit, now=now,
         )  # fmt: skip
         return cls(writer=writer, reader=Reader(path), seed=seed)
 
@@ -165,6 +175,58 @@ class EventLog:
     def refusals(self, *, limit: int, before: int | None = None) -> list[RefusalRow]:
         """List kept refusals, newest first, from before the number `before`. Raises StorageError."""
         return self._reader.refusals(limit=limit, before=before)
+
+    # What consumers have yet to acknowledge
+
+    def meet(self, consumer: str, *, present: Collection[str] = ()) -> Future[None]:
+        """Know a consumer: from now on it is owed every critical event. Who is `present` isn't forgotten for it."""
+        here = tuple(present)
+        return self._errand(lambda ledger, now_ms: ledger.meet(consumer, present=here, now_ms=now_ms))
+
+    def acknowledge(self, consumer: str, events: Sequence[CriticalAt]) -> Future[list[Owed]]:
+        """Take in that a consumer has these; the future tells which of them it had been owed."""
+        places: dict[int, str] = {}
+        for event in events:
+            row = self._writer.channels.get(event.channel)
+            if row is not None and event.epoch == row.position.epoch and 0 < event.offset <= row.position.offset:
+                places[place_of(row.key, event.offset)] = event.channel
+
+        def run(ledger: Ledger, now_ms: int) -> list[Owed]:
+            settled = ledger.acknowledge(consumer, list(places), now_ms=now_ms)
+            return [Owed(places[place], channel_and_offset(place)[1], time_ms) for place, time_ms in settled]
+
+        return self._errand(run)
+
+    def tend(self, *, present: Collection[str], unseen_s: float) -> Future[None]:
+        """Note which consumers are here, and forget those that weren't for `unseen_s`: what they were owed is dead."""
+        here, unseen_ms = tuple(present), int(unseen_s * 1000)
+        return self._errand(
+            lambda ledger, now_ms: ledger.tend(present=here, before_ms=now_ms - unseen_ms, now_ms=now_ms)
+        )
+
+    def owed_to(self, consumer: str) -> list[Owed]:
+        """List what a consumer has yet to acknowledge, oldest first. Raises StorageError."""
+        return self._reader.ask(partial(owed.owed_to, consumer))
+
+    def redeliveries(self, consumer: str, wanted: Sequence[tuple[str, int]], *, most_bytes: int) -> list[Redelivery]:
+        """Read those of `wanted` (channel, offset) that a consumer is still owed, up to `most_bytes`, at least one."""
+        return self._reader.ask(
+            lambda connection: owed.redeliveries(consumer, wanted, most_bytes=most_bytes, connection=connection)
+        )
+
+    def dead_letters(self, *, limit: int, before: int | None = None) -> tuple[list[DeadLetter], int]:
+        """List dead letters, newest first, from before the number `before`, and count all that are kept."""
+        return self._reader.ask(
+            lambda connection: (
+                owed.dead_letters(connection, limit=limit, before=before),
+                owed.dead_letter_count(connection),
+            )
+        )
+
+    def _errand(self, run: Callable[[Ledger, int], _T]) -> Future[_T]:
+        task = Errand(run)
+        self._writer.submit(task)
+        return task.future
 
     def close(self) -> None:
         """Write what is waiting and close. Appends after it raise StorageError."""

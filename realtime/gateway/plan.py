@@ -67,13 +67,14 @@ class Plan:
         self._known = known
         self._versions = versions
         self._epoch_of = epoch_of
-        self._time_ms = time_ms
+        self.time_ms = time_ms
         self._last_key: int | None = None
         self._names: dict[int, str] = {}
         self.drafts: dict[str, Draft] = {}
         self.stored: list[Stored] = []
         self.events: list[tuple[int, int, str | None, bytes, bytes]] = []
         self.documents: dict[str, tuple[int, int, CollectionEvent]] = {}
+        self.criticals: list[tuple[int, int, bytes]] = []
 
     def add(self, accepted: Sequence[Accepted], keys: Sequence[bytes], *, expected: int | None) -> list[Stored]:
         """Assign positions to one append. Raises ConflictError, changing nothing, when its expectation fails.
@@ -121,12 +122,14 @@ class Plan:
         draft.added += 1
         identifier = accepted.document_id
         place = place_of(draft.key, offset)
-        self._known[key] = (place, self._time_ms)
-        self.events.append((place, self._time_ms, identifier, key, accepted.raw))
+        self._known[key] = (place, self.time_ms)
+        self.events.append((place, self.time_ms, identifier, key, accepted.raw))
+        if accepted.is_critical:
+            self.criticals.append((place, self.time_ms, accepted.raw))
         event = accepted.event
         if isinstance(event, CollectionCreated | CollectionUpdated | CollectionDeleted) and identifier is not None:
             self.documents[document_key(draft.key, identifier)] = (draft.key, offset, event)
-        stored = Stored(accepted.channel, Position(draft.epoch, offset), False, accepted, self._time_ms)
+        stored = Stored(accepted.channel, Position(draft.epoch, offset), False, accepted, self.time_ms)
         self.stored.append(stored)
         return stored
 

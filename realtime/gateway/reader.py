@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from realtime.gateway.schema import document_key, documents_end, open_reader, pl
 from realtime.protocol.positions import Position
 
 _CONNECTIONS: Final = 8
+_T = TypeVar("_T")
 PAGE_BYTES: Final = 8_388_608
 _IDS: Final = msgspec.json.Decoder(list[str | None])
 
@@ -135,6 +136,11 @@ class Reader:
             )
             for number, time_ms, item, code, reason, excerpt in rows
         ]  # fmt: skip
+
+    def ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Answer a question from one consistent snapshot. Raises StorageError."""
+        with self._snapshot() as connection:
+            return question(connection)
 
     def close(self) -> None:
         """Close the connections that nobody holds."""

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from realtime.protocol.events import Envelope, Event, document_id_of
+from realtime.protocol.channels import SYSTEM
+from realtime.protocol.events import Envelope, Event, document_id_of, is_critical
 from realtime.protocol.positions import Position
 
 MUST_BE_NEW: Final = 0
@@ -28,6 +29,11 @@ class Accepted(msgspec.Struct, frozen=True):
     def document_id(self) -> str | None:
         """Return the id of the document it is about, if it is about one."""
         return document_id_of(self.event)
+
+    @property
+    def is_critical(self) -> bool:
+        """Tell whether it has to be acknowledged. Cheap for nearly all: only `system` has events critical by type."""
+        return self.envelope.critical or (self.channel == SYSTEM and is_critical(self.envelope, self.event))
 
 
 class Refusal(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -115,3 +121,45 @@ class RefusalRow(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     code: str
     reason: str
     excerpt: str
+
+
+class CriticalAt(msgspec.Struct, frozen=True):
+    """Where a critical event stands, as it is acknowledged."""
+
+    channel: str
+    epoch: str
+    offset: int
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """A critical event that a consumer has yet to acknowledge. `time_ms` is when it was stored, Unix milliseconds."""
+
+    channel: str
+    offset: int
+    time_ms: int
+
+
+class Redelivery(msgspec.Struct, frozen=True):
+    """A critical event as it is given again to who hasn't acknowledged it."""
+
+    channel: str
+    epoch: str
+    offset: int
+    event: msgspec.Raw
+
+
+class DeadLetter(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A critical event that a consumer never acknowledged and won't be given any more, and why.
+
+    `number` rises by one; times are Unix milliseconds.
+    """
+
+    number: int
+    time_ms: int
+    stored_ms: int
+    consumer: str
+    channel: str
+    epoch: str
+    offset: int
+    reason: str
+    event: msgspec.Raw

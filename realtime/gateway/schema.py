@@ -10,7 +10,7 @@ from typing import Final
 
 from realtime.errors import StartError, StorageError, StorageFull
 
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_TIMEOUT_S: Final = 2.0
 _OFFSET_BITS: Final = 40
 
@@ -37,6 +37,23 @@ CREATE TABLE refusals (
 );
 """
 
+# Since version 2. A critical event is kept here, whole, while any consumer hasn't acknowledged it, whatever becomes of
+# the stream; `waiting` counts those. A slot is a consumer's key and a critical's number in one.
+_CRITICALS: Final = """
+CREATE TABLE consumers (
+    key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, first_seen_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL
+);
+CREATE TABLE criticals (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL UNIQUE, time_ms INTEGER NOT NULL,
+    waiting INTEGER NOT NULL, raw BLOB NOT NULL
+);
+CREATE TABLE unacked (slot INTEGER PRIMARY KEY);
+CREATE TABLE dead_letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, consumer TEXT NOT NULL,
+    place INTEGER NOT NULL, stored_ms INTEGER NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL
+);
+"""
+
 
 def place_of(channel: int, offset: int) -> int:
     """Return the rowid of an event from its channel's key and its offset."""
@@ -46,6 +63,16 @@ def place_of(channel: int, offset: int) -> int:
 def channel_and_offset(place: int) -> tuple[int, int]:
     """Take an event's rowid apart."""
     return place >> _OFFSET_BITS, place & ((1 << _OFFSET_BITS) - 1)
+
+
+def slot_of(consumer: int, number: int) -> int:
+    """Return the row that says that a consumer has yet to acknowledge a critical event."""
+    return consumer << _OFFSET_BITS | number
+
+
+def consumer_and_number(slot: int) -> tuple[int, int]:
+    """Take a slot apart."""
+    return channel_and_offset(slot)
 
 
 def document_key(channel: int, identifier: str) -> str:
@@ -115,11 +142,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _change(connection: sqlite3.Connection, script: str) -> None:
+    """Bring the tables to this version, all at once or not at all."""
+    connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
 def _seed(connection: sqlite3.Connection, path: Path) -> str:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
-        script = f"BEGIN IMMEDIATE; {_TABLES} INSERT INTO meta VALUES ('seed', '{secrets.token_hex(16)}'); "  # noqa: S608  # hex only
-        connection.executescript(f"{script} PRAGMA user_version = {VERSION}; COMMIT;")
+        seed = f"INSERT INTO meta VALUES ('seed', '{secrets.token_hex(16)}');"  # noqa: S608  # hex only
+        _change(connection, f"{_TABLES} {_CRITICALS} {seed}")
+    elif version == 1:
+        _change(connection, _CRITICALS)
     elif version != VERSION:
         raise StartError(
             f"The log {path} has format {version}, this version of Tideboard knows {VERSION}; use the matching version."

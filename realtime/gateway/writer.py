@@ -19,6 +19,7 @@ from realtime import metrics
 from realtime.errors import ConflictError, StorageError
 from realtime.gateway.batches import execute_rows
 from realtime.gateway.checkpointer import Checkpointer, checkpoint
+from realtime.gateway.ledger import Ledger
 from realtime.gateway.plan import Plan, duplicate_key
 from realtime.gateway.records import Accepted, ChannelRow, Refusal, Stored
 from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
@@ -54,7 +55,19 @@ class Note:
         self.future: Future[None] = Future()
 
 
-Task = Append | Note
+class Errand:
+    """Something else to do in the transaction, after the appends, and who waits for what it returns."""
+
+    __slots__ = ("future", "run", "size_bytes")
+
+    def __init__(self, run: Callable[[Ledger, int], Any], *, size_bytes: int = _EVENT_OVERHEAD_BYTES) -> None:
+        """`run` is given the ledger and the time, in Unix milliseconds."""
+        self.run = run
+        self.size_bytes = size_bytes
+        self.future: Future[Any] = Future()
+
+
+Task = Append | Note | Errand
 Outcome = tuple[Append, list[Stored] | ConflictError]
 
 
@@ -70,6 +83,7 @@ class Writer:
         retention_events: int,
         refusals_kept: int,
         queue_bytes: int,
+        critical_kept: int,
         on_commit: Callable[[Sequence[Stored]], None],
         now: Callable[[], float],
     ) -> None:
@@ -81,6 +95,7 @@ class Writer:
         self._on_commit = on_commit
         self._now = now
         self._channels = _load_channels(connection)
+        self._ledger = Ledger(connection, kept=critical_kept)
         self._swept: dict[int, int] = {}
         self._checkpointer = checkpointer
         self._trouble: str | None = None
@@ -146,7 +161,7 @@ class Writer:
                 self._waiting_bytes -= task.size_bytes
                 if task.future.set_running_or_notify_cancel():
                     group.append(task)
-                    events += len(task.accepted) if isinstance(task, Append) else len(task.refusals)
+                    events += _weight_of(task)
             return group
 
     def _commit(self, group: Sequence[Task]) -> None:
@@ -156,6 +171,9 @@ class Writer:
             plan, outcomes = self._plan([task for task in group if isinstance(task, Append)])
             swept = self._write(plan)
             self._write_refusals([refusal for task in group if isinstance(task, Note) for refusal in task.refusals])
+            errands = [
+                (task, task.run(self._ledger, int(self._now() * 1000))) for task in group if isinstance(task, Errand)
+            ]
             self._connection.execute("COMMIT")
         except Exception as error:
             self._fail(group, error)
@@ -166,8 +184,11 @@ class Writer:
         self._trouble = None
         self._checkpointer.wrote(6 + len(plan.events) // 3)
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
+        self._ledger.committed()
         self._announce(plan.stored)
         _answer(group, outcomes)
+        for errand, found in errands:
+            errand.future.set_result(found)
 
     def _plan(self, appends: Sequence[Append]) -> tuple[Plan, list[Outcome]]:
         for append in appends:
@@ -219,6 +240,8 @@ class Writer:
         statement = "INSERT OR REPLACE INTO channels (key, name, epoch, top, trimmed_to, documents) VALUES {rows}"
         rows = [(d.key, d.name, d.epoch, d.top, d.trimmed_to, d.documents) for d in drafts]
         execute_rows(self._connection, statement, rows)
+        if plan.criticals:
+            self._ledger.note(plan.criticals, now_ms=plan.time_ms)
         return {d.key: self._sweep(d.key, upto=d.trimmed_to, at_most=4 * d.added + _SWEEP_ROWS) for d in drafts}
 
     def _write_documents(self, plan: Plan) -> None:
@@ -278,6 +301,7 @@ class Writer:
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._ledger.reload()
         except sqlite3.Error as again:
             _LOG.error("rollback failed too: %s", again)
         for task in group:
@@ -293,6 +317,12 @@ class Writer:
         except Exception:
             # The events are durable and readers find them; the writer has to go on whatever a listener does.
             _LOG.exception("the listener to commits failed")
+
+
+def _weight_of(task: Task) -> int:
+    if isinstance(task, Append):
+        return len(task.accepted)
+    return len(task.refusals) if isinstance(task, Note) else 1
 
 
 def _answer(group: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
