@@ -71,6 +71,12 @@ class Settings:
     warnings_kept: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Refused events kept for /api/ingestion-warnings")
     ] = 1000
+    critical_kept: Annotated[
+        int, Meta(ge=10, le=10_000, description="Critical events one consumer may leave unacknowledged")
+    ] = 1000
+    redeliver_s: Annotated[
+        float, Meta(ge=0.05, le=3600, description="Seconds until a critical event that wasn't acknowledged comes again")
+    ] = 10.0
     secret: Annotated[_LongText | None, Meta(description="Key that signs tokens (HS256), 32 characters or more")] = (
         field(default=None, repr=False)
     )
