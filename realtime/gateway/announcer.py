@@ -12,7 +12,7 @@ from typing import Final
 
 from realtime.gateway.log import Stored
 from realtime.hub.ports import OutPublication
-from realtime.protocol.events import CollectionUpdated, is_critical
+from realtime.protocol.events import CollectionUpdated
 from realtime.protocol.positions import Position
 
 _SLICE: Final = 200
@@ -27,11 +27,16 @@ class Announcer:
         *,
         broadcast: Callable[[str, OutPublication], None],
         introduce: Callable[[str, Position], None],
+        expect_ack: Callable[[Stored], None],
     ) -> None:
-        """`introduce` is told of every channel that came into being, before its first event is broadcast."""
+        """`introduce` is told of every channel that came into being, before its first event is broadcast.
+
+        `expect_ack` is told of every critical event, likewise.
+        """
         self._loop = loop
         self._broadcast = broadcast
         self._introduce = introduce
+        self._expect_ack = expect_ack
         self._waiting: deque[Stored] = deque()
         self._is_scheduled = False
 
@@ -49,6 +54,8 @@ class Announcer:
             stored = self._waiting.popleft()
             if stored.is_first_of_channel:
                 self._introduce(stored.channel, stored.position)
+            if stored.accepted.is_critical:
+                self._expect_ack(stored)
             self._broadcast(stored.channel, publication_of(stored))
         self._is_scheduled = bool(self._waiting)
         if self._is_scheduled:
@@ -63,6 +70,6 @@ def publication_of(stored: Stored) -> OutPublication:
         data=accepted.raw,
         offset=stored.position.offset,
         key=accepted.document_id,
-        can_coalesce=is_update and not is_critical(accepted.envelope, accepted.event),
+        can_coalesce=is_update and not accepted.is_critical,
         time_ms=stored.time_ms,
     )

@@ -105,6 +105,16 @@ ENDPOINTS: Final = (
         body="BatchCommand", answers={200: "BatchReply"},
     ),
     Endpoint(
+        method="POST", path="/api/ack", handler="criticals.acknowledge",
+        summary="Acknowledge critical events as a consumer without a socket; answers what it should have by now",
+        body="AckCommand", answers={200: "AckReply"},
+    ),
+    Endpoint(
+        method="GET", path="/api/dead-letters", handler="criticals.list_dead_letters",
+        summary="List critical events that a consumer never acknowledged, with the reason, newest first",
+        answers={200: "DeadLetters"}, query=("limit", "before"),
+    ),
+    Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
         is_open=True,

@@ -29,6 +29,7 @@ from realtime.gateway.folder import claimed
 from realtime.gateway.http import Api, routes
 from realtime.gateway.http_access import HttpAccess
 from realtime.gateway.http_channels import ChannelRoutes
+from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_state import StateRoutes
@@ -94,15 +95,26 @@ class Gateway:
             log = await asyncio.to_thread(
                 EventLog.open, folder / LOG_NAME,
                 retention_events=self._settings.retention_events, refusals_kept=self._settings.warnings_kept,
-                on_commit=committed, now=self._now,
+                critical_kept=self._settings.critical_kept, on_commit=committed, now=self._now,
             )  # fmt: skip
             try:
                 self._running = running = self._assemble(log)
                 loop = asyncio.get_running_loop()
                 socket = running.socket
-                announcers.append(Announcer(loop, broadcast=socket.hub.broadcast, introduce=socket.introduce))
+                announcers.append(
+                    Announcer(
+                        loop,
+                        broadcast=socket.hub.broadcast,
+                        introduce=socket.introduce,
+                        expect_ack=socket.redeliverer.stored,
+                    )
+                )
                 await asyncio.to_thread(answer_at_once)
-                yield
+                reminding = asyncio.create_task(socket.redeliverer.run())
+                try:
+                    yield
+                finally:
+                    reminding.cancel()
                 await socket.hub.shutdown()
             finally:
                 self._running = None
@@ -116,6 +128,7 @@ class Gateway:
             EventRoutes(log, ingest, settings=settings),
             DocumentRoutes(log, Documents(log, ingest), settings=settings),
             ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node),
+            CriticalRoutes(log, socket.redeliverer, settings=settings),
             StateRoutes(log, version=tideboard_version()),
         )
         return _Running(log, ingest, socket, api)

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from realtime.errors import NotRunning
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
 from realtime.gateway.http_channels import ChannelRoutes
+from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_state import StateRoutes
@@ -25,6 +26,7 @@ class Api:
     events: EventRoutes
     documents: DocumentRoutes
     channels: ChannelRoutes
+    criticals: CriticalRoutes
     state: StateRoutes
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
 from realtime.gateway.ingest import Report
-from realtime.gateway.records import RefusalRow
+from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
 from realtime.protocol.events import Envelope
 from realtime.protocol.frames import HistoryRequest
 from realtime.protocol.positions import Position
@@ -112,7 +112,8 @@ def _answer(endpoint: Endpoint, status: int, schema: str) -> _Json:
 
 def _schemas() -> _Json:
     _, made = msgspec.json.schema_components(
-        [Envelope, Report, RefusalRow, Position, HistoryRequest], ref_template="#/components/schemas/{name}"
+        [Envelope, Report, RefusalRow, Position, HistoryRequest, CriticalAt, DeadLetter, Redelivery],
+        ref_template="#/components/schemas/{name}",
     )
     return {**made, **_WRITTEN}
 
@@ -162,6 +163,9 @@ _WRITTEN: Final[_Json] = {
     "BatchCommand": _object(commands=_list(_OBJECT)),
     "CommandReply": {"oneOf": [_object(result=_OBJECT), _object(error=_object(code=_INTEGER, message=_STRING))]},
     "BatchReply": _object(replies=_list(_OBJECT)),
+    "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
+    "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
+    "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), count=_INTEGER, before=_or_null(_INTEGER)),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
     "Anything": _OBJECT,
     "Text": _STRING,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,10 @@ from realtime.gateway.access import Access
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
+from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
+from realtime.gateway.sharing import SharedReads
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
+from realtime.metrics import RECOVERIES
 from realtime.protocol.channels import inbox_channel, is_known_channel
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.frames import (
@@ -35,6 +39,11 @@ MOST_RECOVERED: Final = 10_000
 """Events one resume may bring; who missed more takes a snapshot, which is cheaper by then."""
 _MOST_HISTORY: Final = 10_000
 _INBOX: Final = inbox_channel("")
+
+
+class _Greeting(msgspec.Struct, frozen=True):
+    announce: bool = False
+    consumer: str | None = None
 
 
 class _Expect(msgspec.Struct):
@@ -64,6 +73,15 @@ class Socket:
         self._access = access or Access(secret=settings.secret, require_token=settings.require_token)
         self._now = now
         self._told_of_channels: dict[Member, None] = {}
+        self._consumers: dict[Member, str] = {}
+        self._shared: SharedReads[HistoryPage] = SharedReads()
+        self.redeliverer = Redeliverer(
+            log,
+            again_s=settings.redeliver_s,
+            kept=settings.critical_kept,
+            most_bytes=settings.queue_bytes // 4,
+            now=now,
+        )
         self.hub = Hub(
             self,
             name="gateway",
@@ -85,11 +103,22 @@ class Socket:
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:  # noqa: ARG002
         """Say who it is by its token; remember whether it wants to hear of new channels."""
         identity = self._access.identify(request.token, now=self._now())
-        if _wants_announcements(bytes(request.data)):
+        greeting = _greeting(bytes(request.data))
+        if greeting.consumer is not None:
+            consumer = consumer_of(greeting.consumer, user=identity.user)
+            await self.redeliverer.meet(consumer)
+            self._consumers[member] = consumer
+        if greeting.announce:
             self._told_of_channels[member] = None
         return Granted(
             user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels
         )
+
+    def opened(self, member: Member) -> None:
+        """Send a consumer what it has yet to acknowledge."""
+        consumer = self._consumers.get(member)
+        if consumer is not None:
+            self.redeliverer.opened(member, consumer)
 
     async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
         """Let it into a channel at the top, or from the position asked for: with all that followed or with nothing."""
@@ -98,15 +127,9 @@ class Socket:
         if not request.recover:
             return Joined(position=top)
         since = Position(request.epoch, request.offset)
-        if since == top:
-            return Joined(position=top, recovered=True)
-        if since.epoch != top.epoch or not 0 < top.offset - since.offset <= MOST_RECOVERED:
-            return Joined(position=top)
-        # Half the queue: what is published meanwhile has to find room behind it.
-        page = await self._read(channel, since=since, limit=MOST_RECOVERED, most_bytes=self._settings.queue_bytes // 2)
-        if not (page.is_complete and page.reaches_top):
-            return Joined(position=page.top)
-        return Joined(position=page.top, publications=[_replayed(one) for one in page.publications], recovered=True)
+        joined = await self._resume(channel, since=since, top=top)
+        RECOVERIES.labels("true" if joined.recovered else "false").inc()
+        return joined
 
     async def publish(self, member: Member, request: PublishRequest) -> None:
         """Store one event, a CloudEvent whose channel has to be the one named."""
@@ -140,7 +163,12 @@ class Socket:
         return HistoryResult(publications, epoch=page.top.epoch, offset=page.top.offset)
 
     async def rpc(self, member: Member, method: str, data: bytes) -> bytes:
-        """Call `ingest`: `{"events": [envelope, …], "expect": {"offset": n} | null}` → `{"results": […]}`."""
+        """Call `ingest`: `{"events": [envelope, …], "expect": {"offset": n} | null}` → `{"results": […]}`.
+
+        Or `ack`: `{"events": [{"channel", "epoch", "offset"}, …]}` → `{"acknowledged": n}`.
+        """
+        if method == "ack":
+            return msgspec.json.encode({"acknowledged": await self._acknowledge(member, data)})
         if method != "ingest":
             raise refuse(ErrorCode.METHOD_NOT_FOUND)
         report = await self._take(member, data)
@@ -163,8 +191,29 @@ class Socket:
     def closed(self, member: Member) -> None:
         """Forget the connection."""
         self._told_of_channels.pop(member, None)
+        consumer = self._consumers.pop(member, None)
+        if consumer is not None:
+            self.redeliverer.closed(member, consumer)
 
     # -- steps -------------------------------------------------------------------------------------------------
+
+    async def _resume(self, channel: str, *, since: Position, top: Position) -> Joined:
+        if since == top:
+            return Joined(position=top, recovered=True)
+        if since.epoch != top.epoch or not 0 < top.offset - since.offset <= MOST_RECOVERED:
+            return Joined(position=top)
+        # Half the queue: what is published meanwhile has to find room behind it.
+        most_bytes = self._settings.queue_bytes // 2
+        # A herd was cut at one moment, so that nearly all of it asks for the same; but what was read before somebody
+        # began to listen may lack what he didn't hear.
+        page = await self._shared.read(
+            (channel, since),
+            partial(self._read, channel, since=since, limit=MOST_RECOVERED, most_bytes=most_bytes),
+            is_fresh=lambda page: page.top.epoch == top.epoch and page.top.offset >= top.offset,
+        )
+        if not (page.is_complete and page.reaches_top):
+            return Joined(position=page.top)
+        return Joined(position=page.top, publications=[_replayed(one) for one in page.publications], recovered=True)
 
     @staticmethod
     def _may_see(member: Member, channel: str) -> str:
@@ -179,6 +228,18 @@ class Socket:
         if accepted.channel != channel:
             raise EventError("wrong_channel", f"This event belongs to the channel {accepted.channel}.")
         return accepted
+
+    async def _acknowledge(self, member: Member, data: bytes) -> int:
+        consumer = self._consumers.get(member)
+        if consumer is None:
+            raise refuse(ErrorCode.BAD_REQUEST, message='ack needs a connection that named its "consumer"')
+        try:
+            acks = msgspec.convert(_decoded(data), AckRequest)
+            return await self.redeliverer.acknowledge(consumer, acks.events)
+        except msgspec.ValidationError as error:
+            raise refuse(ErrorCode.BAD_REQUEST, message=f"ack needs the events' positions: {error}") from error
+        except StorageError as error:
+            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
 
     async def _take(self, member: Member, data: bytes) -> Report:
         most = self._settings.max_batch_events
@@ -212,9 +273,16 @@ def _decoded(data: bytes) -> Any:
     return item
 
 
-def _wants_announcements(data: bytes) -> bool:
+def _greeting(data: bytes) -> _Greeting:
+    """Read what a connection says of itself; what makes no sense to us may make sense to others."""
     item = decode_item(data) if data else None
-    return isinstance(item, dict) and item.get("announce") is True
+    if not isinstance(item, dict):
+        return _Greeting()
+    try:
+        consumer = msgspec.convert(item.get("consumer"), ConsumerName | None)
+    except msgspec.ValidationError as error:
+        raise refuse(ErrorCode.BAD_REQUEST, message=f"this can't name a consumer: {error}") from error
+    return _Greeting(announce=item.get("announce") is True, consumer=consumer)
 
 
 def _replayed(record: Record) -> OutPublication:

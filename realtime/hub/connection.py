@@ -13,11 +13,13 @@ from typing import Any, Final
 from starlette.websockets import WebSocket
 
 from realtime.errors import CommandError, Disconnect, ProtocolError
+from realtime.hub.door import Door
 from realtime.hub.effects import Ask, Effect, Effects, Enter, Forward, Hangup, Leave, Live, Phase, Say
 from realtime.hub.fanout import Fanout
 from realtime.hub.outgoing import outgoing_publication, outgoing_reply, raw_line
 from realtime.hub.ports import Backend, Joined, OutPublication, Peer
 from realtime.hub.session import Session
+from realtime.hub.tally import Tally
 from realtime.hub.writer import LOST, Writer
 from realtime.metrics import COALESCED, SLOW_CLOSED
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
@@ -60,6 +62,8 @@ class Connection:
         backend: Backend,
         fanout: Fanout,
         peer: Peer,
+        door: Door,
+        tally: Tally,
         hub: str,
         queue_bytes: int,
         max_frame_bytes: int,
@@ -70,7 +74,11 @@ class Connection:
         self.info = b""
         self.session = session
         self.peer = peer
-        self.writer = Writer(websocket.send, limit_bytes=queue_bytes, on_slow=self.be_slow, on_lost=self._lost)
+        self.writer = Writer(
+            websocket.send, tally=tally, limit_bytes=queue_bytes, on_slow=self.be_slow, on_lost=self._lost
+        )
+        self._door = door
+        self._tally = tally
         self._websocket = websocket
         self._backend = backend
         self._fanout = fanout
@@ -161,6 +169,7 @@ class Connection:
     async def _take(self, message: dict[str, Any] | Any) -> None:
         text: str | None = message.get("text")
         raw: bytes = message.get("bytes") or b"" if text is None else text.encode()
+        self._tally.bytes_in += len(raw)
         try:
             if len(raw) > self._max_frame_bytes:
                 raise ProtocolError(f"A frame of {len(raw)} bytes; {self._max_frame_bytes} may come at once.")
@@ -286,7 +295,8 @@ class Connection:
         request = ask.request
         match request:
             case ConnectRequest():
-                return await self._let_in(ask, request)
+                async with self._door.passing(is_gone=lambda: self.is_closed):
+                    return [] if self.is_closed else await self._let_in(ask, request)
             case SubscribeRequest():
                 joined = await self._backend.subscribe(self, request)
                 if self.is_closed:
@@ -339,4 +349,7 @@ class Connection:
             self._backend.closed(self)
             return []
         self._was_let_in = True
-        return self.session.granted(ask, granted, joins, now=self._clock())
+        self.carry_out(self.session.granted(ask, granted, joins, now=self._clock()))
+        if not self.is_closed:
+            self._backend.opened(self)
+        return []

@@ -15,12 +15,14 @@ from typing import Final
 from starlette.websockets import WebSocket
 
 from realtime.hub.connection import Connection
+from realtime.hub.door import Door
 from realtime.hub.effects import Limits
 from realtime.hub.fanout import Fanout
 from realtime.hub.origin import is_own_origin
 from realtime.hub.outgoing import outgoing_publication
 from realtime.hub.ports import Backend, Member, OutPublication, Peer
 from realtime.hub.session import Session
+from realtime.hub.tally import Tally
 from realtime.metrics import CONNECTIONS, DELIVERIES
 from realtime.protocol.codes import DisconnectCode, hang_up
 from realtime.protocol.frames import ClientInfo
@@ -46,8 +48,11 @@ class Hub:
         connect_within_s: float = 10.0,
         expired_grace_s: float = 25.0,
         clock: Callable[[], float] = time.time,
+        door: Door | None = None,
     ) -> None:
         """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics."""
+        self._door = door or Door()
+        self._tally = Tally(name)
         self.name = name
         self._backend = backend
         self._queue_bytes = queue_bytes
@@ -90,6 +95,8 @@ class Hub:
         finally:
             del self._connections[connection]
             self._open.dec()
+            if not self._connections:
+                self._tally.tell(waiting=0)  # nobody ticks any more
 
     def broadcast(self, channel: str, publication: OutPublication) -> None:
         """Send a publication to every subscriber of a channel; encoded once, and not at all when there is none."""
@@ -145,6 +152,8 @@ class Hub:
             backend=self._backend,
             fanout=self._fanout,
             peer=peer,
+            door=self._door,
+            tally=self._tally,
             hub=self.name,
             queue_bytes=self._queue_bytes,
             max_frame_bytes=self._max_frame_bytes,
@@ -154,6 +163,7 @@ class Hub:
     async def _tick(self) -> None:
         while self._connections:
             await asyncio.sleep(self._tick_s)
+            self._tally.tell(waiting=self._door.waiting)
             now = self._clock()
             for connection in list(self._connections):
                 if connection.session.next_due <= now:

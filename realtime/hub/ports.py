@@ -119,6 +119,9 @@ class Backend(Protocol):
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
         """Decide who this is."""
 
+    def opened(self, member: Member) -> None:
+        """Learn that a connection was let in and can be sent to, right behind the answer. Must not raise."""
+
     async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
         """Let it into a channel. What is broadcast meanwhile is buffered and follows the reply."""
 

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from realtime.hub.backlog import Backlog
 from realtime.hub.outgoing import WRAPPING_BYTES, Outgoing
+from realtime.hub.tally import Tally
 
 BATCH_BYTES: Final = 131_072
 Send: TypeAlias = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
@@ -53,13 +54,14 @@ class _Rest(Awaitable[None]):
 class Writer:
     """Sends lines to one socket in order."""
 
-    __slots__ = ("_blocked", "_on_lost", "_on_slow", "_send", "_sending_bytes", "_turn", "backlog")
+    __slots__ = ("_blocked", "_on_lost", "_on_slow", "_send", "_sending_bytes", "_tally", "_turn", "backlog")
 
     def __init__(
-        self, send: Send, *, limit_bytes: int, on_slow: Callable[[], None], on_lost: Callable[[], None]
+        self, send: Send, *, tally: Tally, limit_bytes: int, on_slow: Callable[[], None], on_lost: Callable[[], None]
     ) -> None:
         self.backlog = Backlog(limit_bytes=limit_bytes)
         self._send = send
+        self._tally = tally
         self._on_slow = on_slow
         self._on_lost = on_lost
         self._blocked: asyncio.Task[None] | None = None
@@ -84,7 +86,10 @@ class Writer:
 
     def later(self, outgoing: Outgoing) -> bool:
         """Queue a line for `flush`. Returns True unless the connection proved too slow."""
-        if self.backlog.add(outgoing):
+        has_room = self.backlog.add(outgoing)
+        if self.backlog.size_bytes > self._tally.deepest_bytes:
+            self._tally.deepest_bytes = self.backlog.size_bytes
+        if has_room:
             return self._blocked is None
         self.backlog.clear()
         self._on_slow()
@@ -103,6 +108,7 @@ class Writer:
             self._blocked.cancel()
 
     def _begin(self, message: dict[str, Any], size_bytes: int) -> None:
+        self._tally.bytes_out += size_bytes
         sending = self._send(message)
         try:
             waits_for = sending.send(None)
@@ -121,6 +127,7 @@ class Writer:
             while self.backlog:
                 text = self.backlog.take(limit_bytes=BATCH_BYTES)
                 self._sending_bytes = len(text) + WRAPPING_BYTES
+                self._tally.bytes_out += len(text)
                 await self._send({"type": "websocket.send", "text": text})
         except LOST:
             self.backlog.clear()

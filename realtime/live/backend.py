@@ -124,6 +124,9 @@ class LiveBackend:
         if said.want is not None and tab.is_visible:
             self._repeat(member, said.want)
 
+    def opened(self, member: Member) -> None:
+        """Do nothing: a tab is sent what it asks for."""
+
     def unsubscribed(self, member: Member, channel: str) -> None:
         """Count one tab less for a view."""
         tab = _tab(member)

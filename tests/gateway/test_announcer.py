@@ -20,7 +20,7 @@ def _stored(offset: int, kind: str = "created", **changes: Any) -> Stored:
 
 
 def test_commits_go_out_in_order_and_let_others_have_their_turn() -> None:
-    """A long commit goes in slices; one that comes meanwhile waits behind it; new channels are introduced first."""
+    """A long commit goes in slices, what comes meanwhile waits; new channels and criticals are told of first."""
     heard: list[Any] = []
 
     async def run() -> None:
@@ -29,16 +29,17 @@ def test_commits_go_out_in_order_and_let_others_have_their_turn() -> None:
             loop,
             broadcast=lambda _, publication: heard.append(publication.offset),
             introduce=lambda channel, position: heard.append((channel, position.epoch)),
+            expect_ack=lambda stored: heard.append(("ack", stored.position.offset)),
         )
         await asyncio.to_thread(announcer.committed, [_stored(offset) for offset in range(1, 451)])
-        await asyncio.to_thread(announcer.committed, [_stored(451)])
+        await asyncio.to_thread(announcer.committed, [_stored(451, critical=True)])
         loop.call_soon(heard.append, "others")
         while 451 not in heard:
             await asyncio.sleep(0)
 
     asyncio.run(run())
     heard.remove("others")
-    assert heard == [("collection:orders", "epoch"), *range(1, 452)]
+    assert heard == [("collection:orders", "epoch"), *range(1, 451), ("ack", 451), 451]
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class Streams:
     def __init__(self) -> None:
         self.hub: Hub | None = None
         self.epoch = "first"
+        self.greeting = b""
         self.streams: dict[str, list[OutPublication]] = defaultdict(list)
         self.granted = Granted(user="ann", info=b'{"name":"Ann"}')
         self.renewed: float | None = None
@@ -61,6 +62,7 @@ class Streams:
         self.heard: list[bytes] = []
         self.left: list[str] = []
         self.gone: list[Member] = []
+        self.opened_to: list[Member] = []
         self.peers: list[Peer] = []
         self.fails: Exception | None = None
         self.asked = asyncio.Event()
@@ -125,6 +127,12 @@ class Streams:
     def message(self, member: Member, data: bytes) -> None:
         """Record."""
         self.heard.append(data)
+
+    def opened(self, member: Member) -> None:
+        """Record, and say hello."""
+        self.opened_to.append(member)
+        if self.greeting:
+            member.message(self.greeting)
 
     def unsubscribed(self, member: Member, channel: str) -> None:
         """Record."""

@@ -1,0 +1,51 @@
+"""Answers the HTTP routes about critical events: acknowledging without a socket, and the dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.config import Settings
+from realtime.errors import EventError
+from realtime.gateway.http_access import ACTOR
+from realtime.gateway.log import EventLog
+from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
+from realtime.gateway.requests import number_in, read_json, reply
+
+_MOST_LETTERS: Final = 1000
+
+
+class _Acknowledge(AckRequest, frozen=True):
+    consumer: ConsumerName
+
+
+class CriticalRoutes:
+    """Takes acknowledgements; lists what nobody acknowledged."""
+
+    def __init__(self, log: EventLog, redeliverer: Redeliverer, *, settings: Settings) -> None:
+        self._log = log
+        self._redeliverer = redeliverer
+        self._settings = settings
+
+    async def acknowledge(self, request: Request) -> Response:
+        """Take what a consumer has, and answer what it should have had by now: how polling gets redeliveries."""
+        try:
+            command = msgspec.convert(await read_json(request, settings=self._settings), _Acknowledge)
+        except msgspec.ValidationError as error:
+            raise EventError("bad_ack", f"Send a consumer and the positions it has: {error}.") from error
+        consumer = consumer_of(command.consumer, user=request.scope.get(ACTOR, ""))
+        await self._redeliverer.meet(consumer)
+        count = await self._redeliverer.acknowledge(consumer, command.events)
+        return reply({"acknowledged": count, "criticals": await self._redeliverer.overdue(consumer)})
+
+    async def list_dead_letters(self, request: Request) -> Response:
+        """List dead letters, newest first, and count all that are kept."""
+        limit = number_in(request, "limit", default=100, most=_MOST_LETTERS)
+        before = number_in(request, "before", default=None)
+        letters, count = await asyncio.to_thread(self._log.dead_letters, limit=limit or 100, before=before)
+        following = letters[-1].number if len(letters) == limit else None
+        return reply({"deadLetters": letters, "count": count, "before": following})

@@ -1,0 +1,165 @@
+"""Gives critical events again to connected consumers until they acknowledge them. When: `pending`; what: the log.
+
+Threads: the event loop's only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from realtime import metrics
+from realtime.errors import StorageError
+from realtime.gateway.log import CriticalAt, EventLog, Owed, Redelivery, Stored
+from realtime.gateway.pending import Pending
+from realtime.hub import Member
+
+_LOG: Final = logging.getLogger(__name__)
+UNSEEN_S: Final = 7 * 86_400.0
+TEND_S: Final = 3600.0
+_AT_ONCE: Final = 64
+_LONGEST_WAIT_S: Final = 1.0
+_SHORTEST_WAIT_S: Final = 0.02
+
+
+ConsumerName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""No slash in it: what `consumer_of` makes of it and a user can't be somebody else's."""
+
+
+class AckRequest(msgspec.Struct, frozen=True):
+    """The critical events a consumer has."""
+
+    events: Annotated[list[CriticalAt], msgspec.Meta(max_length=10_000)]
+
+
+def consumer_of(name: str, *, user: str) -> str:
+    """Return under which name the log knows a consumer: nobody acknowledges for another user."""
+    return f"{user}/{name}" if user else name
+
+
+class Redeliverer:
+    """Knows which consumers are connected, and reminds them."""
+
+    def __init__(self, log: EventLog, *, again_s: float, kept: int, most_bytes: int, now: Callable[[], float]) -> None:
+        """`most_bytes`: how much goes to one consumer at once, so that its queue has room for the rest."""
+        self._log = log
+        self._again_s = again_s
+        self._most_bytes = most_bytes
+        self._now = now
+        self._pending = Pending(again_s=again_s, kept=kept)
+        self._members: dict[str, list[Member]] = {}
+        self._woken = asyncio.Event()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._tend_at = 0.0
+
+    async def meet(self, consumer: str) -> None:
+        """Know a consumer before it is let in: what is stored from now on, it is owed. A failure is logged."""
+        try:
+            await asyncio.wrap_future(self._log.meet(consumer, present=self._pending.consumers))
+        except StorageError as error:
+            _LOG.warning("the consumer %s couldn't be noted: %s", consumer, error)
+
+    def opened(self, member: Member, consumer: str) -> None:
+        """Learn that a consumer's connection can be sent to. What it was owed from before goes out at once."""
+        self._members.setdefault(consumer, []).append(member)
+        self._pending.connected(consumer)
+        task = asyncio.create_task(self._load(consumer))
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    def closed(self, member: Member, consumer: str) -> None:
+        """Learn that a connection is gone."""
+        members = self._members.get(consumer, [])
+        if member in members:
+            members.remove(member)
+        if not members and consumer in self._members:
+            del self._members[consumer]
+            self._pending.gone(consumer)
+
+    def stored(self, stored: Stored) -> None:
+        """Learn of a critical event just before it is broadcast."""
+        self._pending.stored((stored.channel, stored.position.offset), now=self._now())
+        self._woken.set()
+
+    async def acknowledge(self, consumer: str, events: Sequence[CriticalAt]) -> int:
+        """Take in what a consumer has; returns how many of them it had been owed. Raises StorageError."""
+        settled = await asyncio.wrap_future(self._log.acknowledge(consumer, events))
+        now = self._now()
+        for one in settled:
+            metrics.ACK_SECONDS.observe(max(0.0, now - one.time_ms / 1000))
+        self._pending.settled(consumer, [(event.channel, event.offset) for event in events])
+        self._woken.set()
+        return len(settled)
+
+    async def overdue(self, consumer: str) -> list[Redelivery]:
+        """Read what a consumer without a connection should have acknowledged by now. Raises StorageError."""
+        before_ms = int((self._now() - self._again_s) * 1000)
+        owed = await asyncio.to_thread(self._log.owed_to, consumer)
+        wanted = [_place(one) for one in owed if one.time_ms <= before_ms][:_AT_ONCE]
+        found = await self._read(consumer, wanted) if wanted else []
+        metrics.REDELIVERED.inc(len(found))
+        return found
+
+    async def run(self) -> None:
+        """Remind until cancelled."""
+        while True:
+            now = self._now()
+            try:
+                if now >= self._tend_at or now < self._tend_at - TEND_S:
+                    self._tend_at = now + TEND_S
+                    await asyncio.wrap_future(self._log.tend(present=self._pending.consumers, unseen_s=UNSEEN_S))
+                for consumer in self._pending.consumers:
+                    await self._remind(consumer)
+            except StorageError as error:
+                _LOG.warning("critical events can't be given again now: %s", error)
+                await asyncio.sleep(_LONGEST_WAIT_S)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        due_at = self._pending.next_due
+        # The clock may be set; nothing is overlooked for longer than this.
+        wait_s = TEND_S if due_at is None else min(max(due_at - self._now(), _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
+        try:
+            await asyncio.wait_for(self._woken.wait(), wait_s)
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def _load(self, consumer: str) -> None:
+        try:
+            owed = await asyncio.to_thread(self._log.owed_to, consumer)
+        except StorageError as error:
+            _LOG.warning("what %s has yet to acknowledge can't be read now: %s", consumer, error)
+            return
+        self._pending.loaded(consumer, [_place(one) for one in owed], now=self._now())
+        self._woken.set()
+
+    async def _remind(self, consumer: str) -> None:
+        wanted = self._pending.due(consumer, now=self._now(), at_most=_AT_ONCE)
+        members = self._members.get(consumer)
+        if not wanted or not members or members[-1].backlog_bytes > self._most_bytes:
+            return
+        found = await self._read(consumer, wanted)
+        member = next((one for one in reversed(self._members.get(consumer, [])) if not one.is_closed), None)
+        if member is None:
+            return
+        for one in found:
+            member.message(msgspec.json.encode({"critical": one}))
+        metrics.REDELIVERED.inc(len(found))
+        _LOG.info("%d critical events given again to %s", len(found), consumer)
+        given = [(one.channel, one.offset) for one in found]
+        self._pending.given(consumer, given, now=self._now())
+        # What was read over before the bytes ran out isn't owed any more: acknowledged elsewhere, or a dead letter.
+        last = wanted.index(given[-1]) if given else len(wanted)
+        self._pending.settled(consumer, set(wanted[:last]) - set(given))
+
+    async def _read(self, consumer: str, wanted: Sequence[tuple[str, int]]) -> list[Redelivery]:
+        return await asyncio.to_thread(self._log.redeliveries, consumer, wanted, most_bytes=self._most_bytes)
+
+
+def _place(owed: Owed) -> tuple[str, int]:
+    return (owed.channel, owed.offset)
