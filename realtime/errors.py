@@ -11,6 +11,8 @@ TideboardError
 │   └── StorageFull      … because the disk is full
 ├── ConflictError        the document changed since the caller read it
 ├── NotConnected         a command needs a live connection
+├── OutboxError          an emit can't be kept, so it was refused: nothing was sent
+│   └── OutboxFull       … because too many wait already
 ├── TicketError          a ticket for a live view is forged, expired or for something unknown
 └── NotRunning           no Tideboard runs in this process
 """
@@ -105,6 +107,14 @@ class ConflictError(TideboardError):
 
 class NotConnected(TideboardError):
     """A command needs a live connection and there is none."""
+
+
+class OutboxError(TideboardError):
+    """An emit can't be written to the outbox; it was refused, and nothing was sent."""
+
+
+class OutboxFull(OutboxError):
+    """The outbox holds as much as it may; nothing was sent, and nothing that waits is dropped for it."""
 
 
 class TicketError(TideboardError):

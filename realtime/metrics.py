@@ -40,6 +40,10 @@ OUTBOX_OVERFLOWS = Counter(
 OUTBOX_OUTCOMES = Counter(
     "tideboard_outbox_outcomes", "Answers to emits: confirmed, refused, postponed", ["outcome"], registry=REGISTRY
 )
+CLIENT_GAPS = Counter(
+    "tideboard_client_gaps", "Channels left and joined anew for a hole or a failed load", registry=REGISTRY
+)
+CLIENT_LOST = Counter("tideboard_client_lost", "Holes in the feed that could not be filled", registry=REGISTRY)
 STORE_APPLIED = Counter("tideboard_store_applied", "Events applied to the store", registry=REGISTRY)
 STORE_DROPPED = Counter("tideboard_store_duplicates", "Events the store had already applied", registry=REGISTRY)
 STORE_UNKNOWN = Counter("tideboard_store_unknown", "Events of a type this version doesn't know", registry=REGISTRY)

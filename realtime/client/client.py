@@ -23,6 +23,7 @@ from realtime.client.driver import Driver
 from realtime.client.emits import document_of, envelope_of, ingest_of
 from realtime.client.handlers import Handler, Handlers
 from realtime.client.loading import Api
+from realtime.client.outbox import Outbox
 from realtime.client.wire import Wire, offline
 from realtime.protocol.channels import SYSTEM, USERS
 from realtime.protocol.events import Envelope
@@ -36,6 +37,7 @@ class WebSocketClient:
 
     `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked before
     every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1.
+    With an `outbox`, emits wait in it until they are acknowledged; its owner closes it after `disconnect`.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class WebSocketClient:
         steady: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         announce: bool = True,
+        outbox: Outbox | None = None,
     ) -> None:
         self._url = url
         self._http_url = http_url
@@ -60,6 +63,7 @@ class WebSocketClient:
         self._steady = steady
         self._jitter = jitter
         self._announce = announce
+        self._outbox = outbox
         self._handlers = Handlers()
         self._connection = Connection(jitter=jitter)
         self._source = f"/tideboard/app/{socket.gethostname() or 'host'}"
@@ -82,6 +86,8 @@ class WebSocketClient:
             running, self._running = self._running, None
         if running is None:
             return
+        if self._outbox is not None:
+            self._outbox.detach()
         running.driver.wish(self._connection.stop)
         running.driver.wish(None)
         if running.thread is not threading.current_thread():
@@ -99,6 +105,11 @@ class WebSocketClient:
     def http_url(self) -> str:
         """Return the root of the gateway's HTTP API. Threads: any."""
         return self._http_url
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Return what keeps emits until they are acknowledged, if anything does. Threads: any."""
+        return self._outbox
 
     @property
     def is_connected(self) -> bool:
@@ -163,13 +174,20 @@ class WebSocketClient:
         )
         return self.send(envelope)
 
-    def send(self, envelope: Envelope, *, expected_offset: int | None = None) -> Future[Ack]:
-        """Send an event; the future holds where it was stored. Written to the socket before this returns.
+    def send(
+        self, envelope: Envelope, *, expected_offset: int | None = None, follows: int | None = None
+    ) -> Future[Ack]:
+        """Send an event; the future holds where it was stored.
 
         `expected_offset` is the version of the document the caller saw (0: it mustn't exist); if it changed since, the
-        future fails with ConflictError. It fails with EventError when the event is refused, with NotConnected
-        when there is no connection or it is lost before the answer: sending the same envelope again is safe then.
+        future fails with ConflictError. It fails with EventError when the event is refused.
+        Without an outbox it is written to the socket before this returns, and fails with NotConnected when there is
+        no connection or it is lost before the answer: sending the same envelope again is safe then. With one it is on
+        the disk when this returns, and waits for a connection; the future fails at once with OutboxFull or
+        OutboxError when it can't be kept. `follows` is the number of an entry of the outbox: see `Outbox.put`.
         """
+        if self._outbox is not None:
+            return self._outbox.put(envelope, expected_offset=expected_offset, follows=follows)
         events = ingest_of(envelope, expected_offset=expected_offset)
         running = self._running
         if running is None:
@@ -188,6 +206,9 @@ class WebSocketClient:
 
     def _start(self) -> _Running:
         wire = Wire(now=self._now)
+        if self._outbox is not None:
+            wire.on_open = self._outbox.opened
+            self._outbox.attach(wire)
         api = Api(self._http_url, token=self._token)
         channels = Channels(
             self._channel_names, wire=wire, api=api, store=self._store, handlers=self._handlers,

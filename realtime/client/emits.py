@@ -50,8 +50,8 @@ def envelope_of(
     )  # fmt: skip
 
 
-def ingest_of(envelope: Envelope, *, expected_offset: int | None) -> msgspec.Raw:
-    """Make the data of an `ingest` rpc."""
+def ingest_of(envelope: Envelope | msgspec.Raw, *, expected_offset: int | None) -> msgspec.Raw:
+    """Make the data of an `ingest` rpc; an envelope that is encoded already goes in as it is."""
     expect = None if expected_offset is None else {"offset": expected_offset}
     return msgspec.Raw(msgspec.json.encode({"events": [envelope], "expect": expect}))
 

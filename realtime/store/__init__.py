@@ -4,6 +4,8 @@ No sockets, HTTP, clocks or drawing in here: the client feeds it, views read it,
 Threads: any. One lock inside `Store`, memory work only; what readers get is immutable.
 """
 
+from realtime.store.gaps import GapNotice
+from realtime.store.health import DeadLetter, DeadLetters, HealthSnapshot, HubSample, ProcessSample
 from realtime.store.model import (
     CollectionSnapshot,
     CollectionSummary,
@@ -11,17 +13,29 @@ from realtime.store.model import (
     ConnectionStatus,
     DocumentState,
     FeedEntry,
+    OutboxEntry,
+    OutboxState,
     PersonSeen,
 )
 from realtime.store.store import Store
+from realtime.store.timeline import Span
 
 __all__ = [
     "CollectionSnapshot",
     "CollectionSummary",
     "ConnectionState",
     "ConnectionStatus",
+    "DeadLetter",
+    "DeadLetters",
     "DocumentState",
     "FeedEntry",
+    "GapNotice",
+    "HealthSnapshot",
+    "HubSample",
+    "OutboxEntry",
+    "OutboxState",
     "PersonSeen",
+    "ProcessSample",
+    "Span",
     "Store",
 ]

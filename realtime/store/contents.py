@@ -35,6 +35,7 @@ from realtime.store.topics import Topics
 FEED: Final = "feed"
 COLLECTIONS: Final = "collections"
 CONNECTION: Final = "connection"
+OUTBOX: Final = "outbox"
 Meaning: TypeAlias = tuple[Envelope, int, Event]
 """An envelope, its offset, and what it means."""
 

@@ -69,6 +69,44 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
         ) == other  # fmt: skip
 
 
+class OutboxState(StrEnum):
+    """What became of an emit so far."""
+
+    PENDING = "pending"
+    SENT = "sent"  # on its way, not answered yet
+    REFUSED = "refused"  # parked until a person decides
+    CONFIRMED = "confirmed"  # acknowledged, and gone from the disk
+
+
+class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An emit in the outbox. `number` names it, and is the order of sending; `key` is the envelope's source and id.
+
+    `document` is the collection and id it is about, None when it is about none. `expected_offset` is the version of
+    the document it was made from. `follows` names the entry whose outcome it was made on: its acknowledgement gives
+    the version. `reason` says why it was refused, or why the last attempt failed. `offset` is where it was stored.
+    """
+
+    number: int
+    key: tuple[str, str]
+    type: str
+    envelope: bytes
+    created_at: float
+    document: tuple[str, str] | None = None
+    expected_offset: int | None = None
+    follows: int | None = None
+    state: OutboxState = OutboxState.PENDING
+    attempts: int = 0
+    reason: str | None = None
+    is_conflict: bool = False
+    settled_at: float | None = None
+    offset: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it waits to be sent or answered."""
+        return self.state in (OutboxState.PENDING, OutboxState.SENT)
+
+
 class DocumentState(msgspec.Struct, frozen=True, gc=False):
     """A document and its last change. `changed_at`, `actor`, `kind` are None when only a snapshot told of it."""
 

@@ -25,10 +25,11 @@ from realtime.metrics import (
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.events import ConnectionEvent, ConnectionLost, Envelope, JsonObject, event_of
 from realtime.protocol.positions import Position
-from realtime.store.contents import CONNECTION, Contents, Meaning, unknown_in
+from realtime.store.contents import CONNECTION, OUTBOX, Contents, Meaning, unknown_in
 from realtime.store.documents import states_of
 from realtime.store.feed import select
 from realtime.store.frames import Frames
+from realtime.store.gaps import GapNotice, Gaps, event_of_gap
 from realtime.store.health import DeadLetters, Health, HealthSnapshot, ProcessSample
 from realtime.store.model import (
     CollectionSnapshot,
@@ -36,6 +37,7 @@ from realtime.store.model import (
     ConnectionStatus,
     DocumentState,
     FeedEntry,
+    OutboxEntry,
     PersonSeen,
 )
 from realtime.store.timeline import Span
@@ -49,7 +51,7 @@ class Store:
     """Documents, feed, people, counts and the connection's status, with a version per topic.
 
     Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
-    `health` on every sample of the process.
+    `health` on every sample of the process; `outbox`.
     `users` also rises when a collection event names its actor, for that is a person seen.
     """
 
@@ -59,8 +61,10 @@ class Store:
         self._contents = Contents(feed_size=feed_size)
         self._frames = Frames()
         self._health = Health()
+        self._gaps = Gaps()
         self._status = ConnectionStatus()
         self._lag_s: float | None = None
+        self._outbox: tuple[OutboxEntry, ...] = ()
 
     # Writing
 
@@ -177,12 +181,28 @@ class Store:
             self._health.restore(spans)
             self._bump(HEALTH)
 
+    def set_outbox(self, entries: Sequence[OutboxEntry]) -> None:
+        """Take what waits in the outbox, is refused, or was confirmed lately. It is never mixed into documents."""
+        listing = tuple(entries)
+        with self._lock:
+            if listing != self._outbox:
+                self._outbox = listing
+                self._contents.topics.bump((OUTBOX,))
+                self._changed.notify_all()
+
     def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
         """Put an event the client raised itself into the feed. It has no position and isn't counted in `all`."""
         with self._lock:
             if isinstance(event, ConnectionLost):
                 self._health.timeline.lost(event.reason)
             self._contents.raise_local(event, now=now)
+            self._changed.notify_all()
+
+    def note_gap(self, notice: GapNotice, *, now: float) -> None:
+        """Keep what could not be recovered, and tell people by an event of our own in the feed."""
+        with self._lock:
+            self._gaps.add(notice)
+            self._contents.raise_local(event_of_gap(notice, now=now), now=now)
             self._changed.notify_all()
 
     # Reading
@@ -207,6 +227,17 @@ class Store:
         """Return up to where every channel has been applied."""
         with self._lock:
             return dict(self._contents.positions)
+
+    @property
+    def outbox(self) -> tuple[OutboxEntry, ...]:
+        """Return the outbox's entries: first what was confirmed lately, then what waits or is refused, in order."""
+        return self._outbox
+
+    @property
+    def gaps(self) -> tuple[GapNotice, ...]:
+        """Return what could not be recovered, newest first; at most a hundred."""
+        with self._lock:
+            return self._gaps.newest_first()
 
     def position(self, channel: str) -> Position | None:
         """Return up to where a channel has been applied, None if it never was."""
