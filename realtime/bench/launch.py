@@ -79,7 +79,7 @@ def start_gateway(data_dir: Path, *, port: int | None = None, extra: Mapping[str
         [sys.executable, "-m", "realtime", "gateway", "--port", str(port)],
         cwd=data_dir.parent,
         port=port,
-        environ={**clean_environment(app_settings(data_dir, extra=extra)), "PYTHONPATH": _import_path()},
+        environ={**clean_environment(app_settings(data_dir, extra=extra)), "PYTHONPATH": import_path()},
         log=data_dir.parent / f"gateway-{port}.log",
         ready_path=_APP_READY,
     )
@@ -94,7 +94,7 @@ def start_script(script: Path, *, folder: Path, arguments: Sequence[str], port: 
         [sys.executable, "-m", "streamlit", "run", str(script), *flags, "--", *arguments],
         cwd=folder,
         port=port,
-        environ={**clean_environment({}), "PYTHONPATH": _import_path()},
+        environ={**clean_environment({}), "PYTHONPATH": import_path()},
         log=folder / f"{script.stem}-{port}.log",
         ready_path=_SCRIPT_READY,
     )
@@ -127,7 +127,8 @@ def _streamlit_flags(port: int) -> list[str]:
     return [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
 
 
-def _import_path() -> str:
+def import_path() -> str:
+    """Return the PYTHONPATH under which a process of ours finds this very package."""
     here = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH")
     return f"{here}{os.pathsep}{inherited}" if inherited else here

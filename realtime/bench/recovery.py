@@ -1,0 +1,175 @@
+"""Soaks gateway and client in faults, and has a judge say whether every promise was kept.
+
+A gateway, a proxy before it, a follower behind that, and a producer at the gateway: all started here, all stopped here.
+Threads: the caller's; the load and the proxy have their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from realtime.bench.fault_proxy import FaultProxy
+from realtime.bench.faults import Fault, FaultKind, plan
+from realtime.bench.launch import start_gateway, temporary_folder
+from realtime.bench.posting import Producer
+from realtime.bench.recovery_follower import FollowerProcess
+from realtime.bench.recovery_journal import read_journal
+from realtime.bench.recovery_judge import Evidence, Struck, Verdict, judge
+from realtime.bench.recovery_load import Load, Posting
+from realtime.bench.recovery_truth import Truth, read_tops, read_truth
+from realtime.errors import StartError
+
+PAUSE_S: Final = (2.0, 5.0)
+_WARM_UP_S: Final = 30.0
+_QUIET_S: Final = 30.0
+_FRAME_S: Final = 3.0
+_LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """What `bench recovery` found."""
+
+    seed: int
+    seconds: float
+    rate: float
+    faults: tuple[Struck, ...]
+    verdict: Verdict
+
+
+@dataclass
+class _Stage:
+    """Everything that runs in one soak."""
+
+    folder: Path
+    stack: ExitStack
+    seed: int
+    emits: int = 0
+    struck: list[Struck] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gateway = self.stack.enter_context(start_gateway(self.folder / "data"))
+        self.gateway.wait_ready()
+        self.proxy = self.stack.enter_context(FaultProxy(self.gateway.port, seed=self.seed))
+        self.follower = self._follow()
+
+    def _follow(self) -> FollowerProcess:
+        return self.stack.enter_context(FollowerProcess(self.proxy.base_url, self.folder))
+
+    def strike(self, fault: Fault) -> None:
+        """Let one fault happen from begin to end, with an emit when it has begun, and note when that was."""
+        began_at = time.time()
+        if fault.kind is FaultKind.KILL_GATEWAY:
+            self._kill_gateway(fault.lasts_s)
+        elif fault.kind is FaultKind.KILL_FOLLOWER:
+            self._kill_follower(fault.lasts_s)
+        else:
+            self.proxy.begin(fault)
+            self._emit()
+            self._let_pass(fault)
+            self.proxy.calm()
+        ended_at = time.time()
+        if fault.kind is FaultKind.KILL_FOLLOWER:
+            self.follower = self._follow()  # its start counts as recovery
+        self.struck.append(Struck(fault.kind, began_at, ended_at))
+        self._emit()
+
+    def _kill_gateway(self, lasts_s: float) -> None:
+        self.gateway.kill()
+        self._emit()
+        time.sleep(lasts_s)
+        self.gateway = self.stack.enter_context(start_gateway(self.folder / "data", port=self.gateway.port))
+        self.gateway.wait_ready()
+
+    def _kill_follower(self, lasts_s: float) -> None:
+        self._emit()
+        self.follower.kill()
+        time.sleep(lasts_s)
+
+    def _let_pass(self, fault: Fault) -> None:
+        """Wait for as long as it lasts; a fault of one frame lasts until the frame has come."""
+        if fault.kind not in (FaultKind.DROP_FRAME, FaultKind.CORRUPT_FRAME):
+            time.sleep(fault.lasts_s)
+            return
+        deadline = time.monotonic() + _FRAME_S
+        while self.proxy.is_armed and time.monotonic() < deadline:
+            time.sleep(_LOOK_S / 10)
+
+    def _emit(self) -> None:
+        self.emits += 1
+        self.follower.emit(f"emit-{self.emits}")
+
+
+def soak(
+    *,
+    seconds: float,
+    seed: int,
+    rate: float = 50.0,
+    kinds: Sequence[FaultKind] = tuple(FaultKind),
+    pause_s: tuple[float, float] = PAUSE_S,
+    say: Callable[[str], None] = lambda _: None,
+) -> Soaked:
+    """Run one soak and judge it. Raises StartError when it doesn't even begin well, PostFailed when the load can't."""
+    faults = plan(seed, seconds, kinds=kinds, pause_s=pause_s)
+    with _staged(seed) as stage:
+        posting = Posting(stage.gateway.base_url, Load(seed), rate=rate)
+        posting.start()
+        _wait(lambda: stage.follower.ask()["isConnected"], within_s=_WARM_UP_S)
+        _strike_all(stage, faults, seconds=seconds, least_pause_s=pause_s[0], say=say)
+        posting.stop()
+        say("waiting for quiet")
+        truth, held = _settle(stage)
+        journal = read_journal(stage.follower.journal.read_bytes())
+        evidence = Evidence(
+            journal=journal, stored=posting.stored, faults=stage.struck,
+            documents=truth.documents, tops=truth.tops, history=truth.history,
+            held=held["documents"], held_tops=held["tops"], losses_claimed=held["losses"],
+        )  # fmt: skip
+        return Soaked(seed=seed, seconds=seconds, rate=rate, faults=tuple(stage.struck), verdict=judge(evidence))
+
+
+@contextlib.contextmanager
+def _staged(seed: int) -> Iterator[_Stage]:
+    with temporary_folder() as folder, ExitStack() as stack:
+        yield _Stage(folder, stack, seed)
+
+
+def _strike_all(
+    stage: _Stage, faults: Sequence[Fault], *, seconds: float, least_pause_s: float, say: Callable[[str], None]
+) -> None:
+    """Strike at the moments of the plan; later when the fault before took longer than planned, as a restart may."""
+    began = time.monotonic()
+    for number, fault in enumerate(faults, 1):
+        time.sleep(max(began + fault.at_s - time.monotonic(), least_pause_s))
+        say(f"{number} of {len(faults)}: {fault.kind}")
+        stage.strike(fault)
+    time.sleep(max(began + seconds - time.monotonic(), least_pause_s))
+
+
+def _settle(stage: _Stage) -> tuple[Truth, dict[str, Any]]:
+    """Wait until the follower is as far as the gateway, or doesn't get any further, and return what each holds."""
+    producer = Producer(stage.gateway.base_url)
+    try:
+        with contextlib.suppress(StartError):  # the judge says what is missing
+            _wait(lambda: _is_level(read_tops(producer), stage.follower.ask()), within_s=_QUIET_S)
+        return read_truth(producer), stage.follower.ask()
+    finally:
+        producer.close()
+
+
+def _is_level(tops: dict[str, int], held: dict[str, Any]) -> bool:
+    return bool(held["isConnected"]) and all(held["tops"].get(channel, 0) == top for channel, top in tops.items())
+
+
+def _wait(claim: Callable[[], bool], *, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not claim():
+        if time.monotonic() > deadline:
+            raise StartError(f"The follower wasn't in sync within {within_s:.0f} s.")
+        time.sleep(_LOOK_S)
