@@ -68,6 +68,13 @@ class Settings:
             ge=16_384, le=1_073_741_824, description="Bytes that may wait for one slow connection before it is closed"
         ),
     ] = 1_048_576
+    outbox_events: Annotated[
+        int,
+        Meta(ge=1, le=10_000, description="Changes made here that may wait to be sent; more are refused at the click"),
+    ] = 1000
+    outbox_bytes: Annotated[
+        int, Meta(ge=16_384, le=268_435_456, description="Bytes of changes that may wait to be sent")
+    ] = 4_194_304
     warnings_kept: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Refused events kept for /api/ingestion-warnings")
     ] = 1000

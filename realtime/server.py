@@ -23,7 +23,10 @@ import jwt
 import streamlit as st
 from starlette.routing import BaseRoute
 
-from realtime.client import WebSocketClient
+from realtime.client import Outbox, WebSocketClient
+from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
+from realtime.client.outbox_file import OutboxFile
+from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
 from realtime.errors import ConfigError, StartError
 from realtime.gateway.access import ALGORITHM
@@ -49,6 +52,7 @@ def compose() -> Process:
         if settings.gateway_url is None:
             with claimed(settings.data_dir):
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
+        OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
     return Process(settings)
@@ -71,19 +75,23 @@ class Process:
         settings = self._settings
         base_url = settings.gateway_url or own_url()
         token = own_token(settings)
-        client = WebSocketClient(socket_url(base_url), http_url=base_url, store=self._store, token=token)
         sample = Sample(base_url, settings=settings, headers=lambda: bearer(token))
-        runtime = Runtime(
-            settings=settings,
-            store=self._store,
-            caster=self._live.caster,
-            assets=self._live.assets,
-            client=client,
-            sample=sample,
-        )
         async with AsyncExitStack() as stack:
             if self._gateway is not None:
                 await stack.enter_async_context(self._gateway.running())
+            outbox = self._open_outbox()
+            stack.push_async_callback(asyncio.to_thread, outbox.close)
+            client = WebSocketClient(
+                socket_url(base_url), http_url=base_url, store=self._store, token=token, outbox=outbox
+            )
+            runtime = Runtime(
+                settings=settings,
+                store=self._store,
+                caster=self._live.caster,
+                assets=self._live.assets,
+                client=client,
+                sample=sample,
+            )
             install(runtime)
             stack.callback(uninstall)
             await stack.enter_async_context(self._live.running())
@@ -93,8 +101,20 @@ class Process:
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
             sample.open()
             stack.push_async_callback(asyncio.to_thread, sample.close)
+            sampler = Sampler(self._store, dead_letters=dead_letters_at(base_url, headers=lambda: bearer(token)))
+            sampler.start()
+            stack.push_async_callback(asyncio.to_thread, sampler.stop)
             _calm_the_interpreter()
             yield {"settings": settings}
+
+    def _open_outbox(self) -> Outbox:
+        settings = self._settings
+        return Outbox.open(
+            settings.data_dir / OUTBOX_NAME,
+            most_events=settings.outbox_events,
+            most_bytes=settings.outbox_bytes,
+            on_change=self._store.set_outbox,
+        )
 
     async def _say_goodbye(self) -> None:
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]

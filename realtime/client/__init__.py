@@ -7,6 +7,7 @@ Threads: one daemon thread owns the socket; `WebSocketClient`'s methods may be c
 from realtime.client.calls import Ack
 from realtime.client.client import WebSocketClient
 from realtime.client.connection import Retry
+from realtime.client.outbox import Outbox
 from realtime.store import ConnectionState
 
-__all__ = ["Ack", "ConnectionState", "Retry", "WebSocketClient"]
+__all__ = ["Ack", "ConnectionState", "Outbox", "Retry", "WebSocketClient"]

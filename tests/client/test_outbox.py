@@ -93,10 +93,10 @@ class Bench:
         self._stack = stack
         self.outbox = self.open()
 
-    def open(self, **bounds: int) -> Outbox:
+    def open(self) -> Outbox:
         """Open the file anew."""
         file = OutboxFile.open(self.path)
-        outbox = Outbox(file, jitter=lambda: 0.0, on_change=self.listener, **bounds)
+        outbox = Outbox(file, jitter=lambda: 0.0, on_change=self.listener)
         self._stack.callback(outbox.close)
         return outbox
 
