@@ -94,6 +94,9 @@ ACK_SECONDS = Histogram(
     buckets=(*_SECONDS, 10.0, 30.0, 60.0, 600.0),
     registry=REGISTRY,
 )
+CLIENT_REDELIVERED = Counter(
+    "tideboard_client_redelivered", "Critical events the client was given again", registry=REGISTRY
+)
 DEAD_LETTERS = Counter(
     "tideboard_dead_letters", "Critical events given up on, by reason", ["reason"], registry=REGISTRY
 )

@@ -46,6 +46,6 @@ class CriticalRoutes:
         """List dead letters, newest first, and count all that are kept."""
         limit = number_in(request, "limit", default=100, most=_MOST_LETTERS)
         before = number_in(request, "before", default=None)
-        letters, count = await asyncio.to_thread(self._log.dead_letters, limit=limit or 100, before=before)
+        letters, total = await asyncio.to_thread(self._log.dead_letters, limit=limit or 100, before=before)
         following = letters[-1].number if len(letters) == limit else None
-        return reply({"deadLetters": letters, "count": count, "before": following})
+        return reply({"deadLetters": letters, "total": total, "before": following})

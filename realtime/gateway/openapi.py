@@ -165,7 +165,7 @@ _WRITTEN: Final[_Json] = {
     "BatchReply": _object(replies=_list(_OBJECT)),
     "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
     "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
-    "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), count=_INTEGER, before=_or_null(_INTEGER)),
+    "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), total=_INTEGER, before=_or_null(_INTEGER)),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
     "Anything": _OBJECT,
     "Text": _STRING,

@@ -103,6 +103,13 @@ class Contents:
         self.positions[channel] = position
         run.finish()
 
+    def take_late(self, channel: str, meaning: Meaning, *, now: float) -> None:
+        """Take an event into feed, people and counts that a snapshot skipped; the documents contain it already."""
+        envelope, offset, event = meaning
+        run = _Run(self, channel, now=now, published_at=None, is_replay=True)
+        self.feed.append(run.take(envelope, offset, event, index=0))
+        run.finish()
+
     def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
         """Put an event of the client's own into the feed."""
         self.sequence += 1

@@ -142,6 +142,17 @@ class Store:
             self._contents.replay(channel, meanings, position=position, now=now, published_at=published_at)
             self._changed.notify_all()
 
+    def take_late(self, channel: str, envelope: Envelope, offset: int, *, now: float) -> None:
+        """Take in an event that a snapshot skipped, as received now: into the feed, not into documents or positions.
+
+        It isn't looked up whether the store has had it; the caller knows.
+        """
+        meaning = (envelope, offset, event_of(envelope))
+        with self._lock:
+            self._contents.take_late(channel, meaning, now=now)
+            self._changed.notify_all()
+        STORE_APPLIED.inc()
+
     def set_connection(self, status: ConnectionStatus, *, now: float) -> None:
         """Take the connection's status. Its topic rises only when more than the running numbers changed.
 
