@@ -27,8 +27,10 @@ class Purpose(Enum):
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
     HISTORY = "history"
+    TOP = "top"
     RENEW = "renew"
     INGEST = "ingest"
+    ACK = "ack"
 
 
 class Ack(msgspec.Struct, frozen=True):

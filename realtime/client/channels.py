@@ -6,33 +6,36 @@ Threads: driver only. Any method that sends may raise NotConnected: the connecti
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from realtime.client.answers import envelope_in, error_of, words_of
 from realtime.client.calls import Call, Purpose
+from realtime.client.criticals import Criticals
 from realtime.client.handlers import Handlers
 from realtime.client.loading import Api, Loading
-from realtime.client.sync import Deliver, Install, Join, Leave, Load, Stage, Step, Subscription
+from realtime.client.steps import Deliver, Install, Join, Leave, Load, Lost, Stage, Step
+from realtime.client.sync import Subscription
+from realtime.client.tops import TOPS_S, TopCheck
 from realtime.client.wire import Wire
-from realtime.errors import EventError, NotConnected
+from realtime.errors import NotConnected
+from realtime.metrics import CLIENT_GAPS, CLIENT_LOST
 from realtime.protocol.channels import is_known_channel
-from realtime.protocol.events import Envelope, read_envelope
 from realtime.protocol.frames import (
     ChannelRequest,
     Command,
-    ErrorFrame,
     HistoryRequest,
     Publication,
     Reply,
+    RpcRequest,
     SubscribeRequest,
     UnsubscribePush,
 )
 from realtime.protocol.positions import Position
-from realtime.store import Store
+from realtime.store import GapNotice, Store
 
-HISTORY_EVENTS: Final = 200
 _LIST_AGAIN_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
@@ -53,9 +56,13 @@ class Channels:
         api: Api,
         store: Store,
         handlers: Handlers,
+        criticals: Criticals,
         now: Callable[[], float],
         jitter: Callable[[], float],
+        top_check_s: float = TOPS_S,
+        resume_from: Mapping[str, Position] | None = None,
     ) -> None:
+        self.criticals = criticals
         self.has_gap = False  # set when a hole was found; whoever looks clears it
         self._wire = wire
         self._api = api
@@ -65,9 +72,12 @@ class Channels:
         self._jitter = jitter
         self._subscriptions: dict[str, Subscription] = {}
         self._unsettled: set[str] = set()
+        self._suspects: set[str] = set()  # live, but the stream's top was told to be further on
         self._loadings: dict[str, Loading] = {}
         self._list_at: float | None = None
         self._list_problem: str | None = None
+        self._tops = TopCheck(interval_s=top_check_s, jitter=jitter)
+        self._seen = dict(resume_from or {})
         for channel in channels:
             self._add(channel)
 
@@ -84,7 +94,8 @@ class Channels:
     @property
     def due_at(self) -> float | None:
         """Return when `do_due` has something to try again."""
-        moments = [self._list_at, *(self._subscriptions[channel].retry_at for channel in self._unsettled)]
+        moments = [self._list_at, self._tops.due_at]
+        moments += [self._subscriptions[channel].due_at for channel in self._unsettled | self._suspects]
         return min((moment for moment in moments if moment is not None), default=None)
 
     @property
@@ -96,14 +107,17 @@ class Channels:
     def begin(self, now: float) -> None:
         """Subscribe to all known channels on a new connection, and ask which others there are."""
         self._list_at = now
+        self._tops.begin(now)
         self._join(list(self._subscriptions.values()))
 
     def cut(self) -> None:
         """Take in that the connection is gone."""
         self.has_gap = False
         self._list_at = self._list_problem = None
+        self._tops.stop()
         self._loadings.clear()
         self._unsettled.clear()
+        self._suspects.clear()
         for subscription in self._subscriptions.values():
             subscription.cut()
 
@@ -111,8 +125,9 @@ class Channels:
         """Try again what is due, and fetch one page of what is being loaded: the socket has to be read in between."""
         if self._list_at is not None and now >= self._list_at:
             self._list(now)
-        for channel in tuple(self._unsettled):
+        for channel in (*self._unsettled, *self._suspects):
             self._carry_out(channel, self._subscriptions[channel].tick(now))
+        self._ask_for_tops(now)
         loading = self._next_loading()
         if loading is None:
             return
@@ -132,13 +147,21 @@ class Channels:
             self._carry_out(channel, subscription.received(publications))
 
     def announced(self, data: bytes) -> None:
-        """Join a channel that has just come into being, from its very first event on."""
+        """Join a channel that has just come into being, or take a critical event that comes again."""
+        if self.criticals.pushed(data, is_followed=self.is_followed):
+            self._wire.send(self._acks())
+            return
         try:
             news = msgspec.json.decode(data, type=_Announced)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
         if news.channel not in self._subscriptions and is_known_channel(news.channel):
             self._join([self._add(news.channel, Position(news.epoch, 0))])
+
+    def is_followed(self, channel: str) -> bool:
+        """Tell whether a channel's stream is still going to bring what the store lacks of it."""
+        subscription = self._subscriptions.get(channel)
+        return self._list_at is not None if subscription is None else subscription.stage is not Stage.REFUSED
 
     def unsubscribed(self, channel: str, push: UnsubscribePush) -> None:
         """Take in that the gateway ended a subscription."""
@@ -173,6 +196,12 @@ class Channels:
         loading.take_history(result.publications, Position(result.epoch, result.offset))
         self._try_to_install(loading)
 
+    def top(self, call: Call, reply: Reply) -> None:
+        """Take in where a stream ends. A gateway that keeps no history can't tell, which is no harm."""
+        subscription, result = self._subscriptions[call.channel], reply.history
+        if result is not None:
+            self._carry_out(call.channel, subscription.told_top(Position(result.epoch, result.offset), self._now()))
+
     # Steps
 
     def _carry_out(self, channel: str, steps: Sequence[Step]) -> None:
@@ -183,10 +212,13 @@ class Channels:
                 self._deliver(step)
             elif isinstance(step, Install):
                 self._install(step)
+            elif isinstance(step, Lost):
+                self._tell_lost(step)
             elif isinstance(step, Load):
                 commands.append(self._load(step))
             elif isinstance(step, Leave):
                 self.has_gap = True
+                CLIENT_GAPS.inc()
                 self._loadings.pop(channel, None)
                 leave = Command(unsubscribe=ChannelRequest(channel=channel))
                 commands.append(self._wire.numbered(Purpose.UNSUBSCRIBE, leave))
@@ -197,11 +229,22 @@ class Channels:
             self._unsettled.discard(channel)
         elif subscription.stage is not Stage.OUT:
             self._unsettled.add(channel)
-        self._wire.send(commands)
+        if subscription.awaited_until is None:
+            self._suspects.discard(channel)
+        else:
+            self._suspects.add(channel)
+        self._wire.send([*commands, *self._acks()])
+
+    def _acks(self) -> list[Command]:
+        data = self.criticals.take_acks()
+        if data is None:
+            return []
+        return [self._wire.numbered(Purpose.ACK, Command(rpc=RpcRequest(method="ack", data=data)))]
 
     def _add(self, channel: str, position: Position | None = None) -> Subscription:
         known = self._store.position(channel) or position
-        subscription = self._subscriptions[channel] = Subscription(channel, position=known, jitter=self._jitter)
+        subscription = Subscription(channel, position=known, jitter=self._jitter, seen=self._seen.get(channel))
+        self._subscriptions[channel] = subscription
         return subscription
 
     def _join(self, subscriptions: Sequence[Subscription]) -> None:
@@ -230,9 +273,21 @@ class Channels:
 
     def _load(self, load: Load) -> Command:
         self._loadings[load.channel] = Loading(load.channel, load.number)
-        request = HistoryRequest(channel=load.channel, limit=HISTORY_EVENTS, reverse=True)
+        request = HistoryRequest(channel=load.channel, limit=load.limit, reverse=True)
         command = Command(history=request)
         return self._wire.numbered(Purpose.HISTORY, command, channel=load.channel, number=load.number)
+
+    def _ask_for_tops(self, now: float) -> None:
+        live = [one.channel for one in self._subscriptions.values() if one.stage is Stage.LIVE]
+        asked = [(channel, Command(history=HistoryRequest(channel=channel))) for channel in self._tops.take(live, now)]
+        self._wire.send([self._wire.numbered(Purpose.TOP, command, channel=channel) for channel, command in asked])
+
+    def _tell_lost(self, lost: Lost) -> None:
+        """Tell people of a hole in the feed that nothing can fill."""
+        _log.warning("Events %d to %d of %s are lost for the feed", lost.first, lost.last, lost.channel)
+        CLIENT_LOST.inc()
+        notice = GapNotice(lost.channel, lost.first, lost.last, lost.count, lost.since, lost.until)
+        self._store.note_gap(notice, now=self._now())
 
     def _next_loading(self) -> Loading | None:
         return next((loading for loading in self._loadings.values() if loading.needs_page), None)
@@ -254,9 +309,10 @@ class Channels:
 
     def _install(self, install: Install) -> None:
         now, channel = self._now(), install.channel
-        history = [(_envelope(one, channel), one.offset) for one in install.history]
+        history = [(envelope_in(one, channel), one.offset) for one in install.history]
         times = [one.time / 1000 or now for one in install.history]
         position, loading = install.position, self._loadings[channel]
+        before = self._store.position(channel)
         if loading.collection is None:
             self._store.load_history(channel, history, position=position, now=now, published_at=times)
         else:
@@ -264,37 +320,15 @@ class Channels:
                 loading.collection, loading.documents,
                 position=position, now=now, history=history, published_at=times,
             )  # fmt: skip
+        self.criticals.installed(channel, position, history, before=before)
 
     def _deliver(self, deliver: Deliver) -> None:
         now, channel, publications = self._now(), deliver.channel, deliver.publications
-        envelopes = [(_envelope(one, channel), one.offset) for one in publications]
+        envelopes = [(envelope_in(one, channel), one.offset) for one in publications]
         times = [one.time / 1000 or now for one in publications] if deliver.is_resumed else None
         newest = publications[-1].time
         lag_s = max(now - newest / 1000, 0.0) if newest and not deliver.is_resumed else None
         self._store.apply(channel, envelopes, epoch=deliver.epoch, now=now, published_at=times, lag_s=lag_s)
         if self._handlers:
             self._handlers.call([envelope for envelope, _ in envelopes])
-
-
-def _envelope(publication: Publication, channel: str) -> Envelope:
-    """Decode a publication's event; one that can't be read is kept as an event of an unknown type."""
-    try:
-        return read_envelope(publication.data)
-    except EventError as error:
-        return Envelope(
-            id=f"{channel}-{publication.offset}",
-            source="/tideboard/client",
-            type="unreadable",
-            specversion="1.0",
-            data={"reason": str(error)},
-        )
-
-
-def error_of(reply: Reply) -> ErrorFrame:
-    """Return why a command was refused."""
-    return reply.error or ErrorFrame(code=0, message="an answer without content", temporary=True)
-
-
-def words_of(error: ErrorFrame) -> str:
-    """Say a refusal for people."""
-    return f"The gateway refused: {error.message or 'no reason given'} (code {error.code})."
+        self.criticals.applied(channel, deliver.epoch, envelopes)

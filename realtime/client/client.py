@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,14 +19,17 @@ import msgspec
 from realtime.client.calls import Ack
 from realtime.client.channels import Channels
 from realtime.client.connection import Connection
+from realtime.client.criticals import Criticals
 from realtime.client.driver import Driver
 from realtime.client.emits import document_of, envelope_of, ingest_of
 from realtime.client.handlers import Handler, Handlers
 from realtime.client.loading import Api
 from realtime.client.outbox import Outbox
+from realtime.client.tops import TOPS_S
 from realtime.client.wire import Wire, offline
 from realtime.protocol.channels import SYSTEM, USERS
 from realtime.protocol.events import Envelope
+from realtime.protocol.positions import Position
 from realtime.store import ConnectionState, Store
 
 _JOIN_S = 12.0
@@ -36,7 +39,9 @@ class WebSocketClient:
     """Feeds a store from a gateway, and sends events to it (DESIGN.md section 5).
 
     `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked before
-    every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1.
+    every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1. `top_check_s` is how
+    often the gateway is asked where its streams end. `resume_from` says up to where an earlier process had each
+    channel's events: the feed goes back to there, within bounds.
     With an `outbox`, emits wait in it until they are acknowledged; its owner closes it after `disconnect`.
     """
 
@@ -52,7 +57,10 @@ class WebSocketClient:
         steady: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         announce: bool = True,
+        top_check_s: float = TOPS_S,
+        resume_from: Mapping[str, Position] | None = None,
         outbox: Outbox | None = None,
+        consumer: str | None = None,
     ) -> None:
         self._url = url
         self._http_url = http_url
@@ -63,8 +71,11 @@ class WebSocketClient:
         self._steady = steady
         self._jitter = jitter
         self._announce = announce
+        self._top_check_s = top_check_s
+        self._resume_from = dict(resume_from or {})
         self._outbox = outbox
         self._handlers = Handlers()
+        self._criticals = Criticals(consumer, store=store, handlers=self._handlers, now=now)
         self._connection = Connection(jitter=jitter)
         self._source = f"/tideboard/app/{socket.gethostname() or 'host'}"
         self._lock = threading.Lock()
@@ -212,7 +223,8 @@ class WebSocketClient:
         api = Api(self._http_url, token=self._token)
         channels = Channels(
             self._channel_names, wire=wire, api=api, store=self._store, handlers=self._handlers,
-            now=self._now, jitter=self._jitter,
+            criticals=self._criticals, now=self._now, jitter=self._jitter,
+            top_check_s=self._top_check_s, resume_from=self._resume_from,
         )  # fmt: skip
         driver = Driver(
             url=self._url, connection=self._connection, channels=channels, wire=wire, store=self._store,

@@ -14,9 +14,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from realtime import __version__
+from realtime.client.answers import error_of, words_of
 from realtime.client.asleep import Clocks
 from realtime.client.calls import Purpose
-from realtime.client.channels import Channels, error_of, words_of
+from realtime.client.channels import Channels
 from realtime.client.connection import ABNORMAL, Connection
 from realtime.client.emits import fail, resolve
 from realtime.client.handlers import Handlers
@@ -26,6 +27,7 @@ from realtime.errors import Disconnect, NotConnected, ProtocolError
 from realtime.metrics import CLIENT_DIALS, CLIENT_STALE
 from realtime.protocol.events import Envelope, data_of
 from realtime.protocol.frames import (
+    NO_DATA,
     Command,
     ConnectRequest,
     Publication,
@@ -38,7 +40,6 @@ from realtime.store import ConnectionStatus, Store
 
 _TURN_S: Final = 1.0
 _BREATH_S: Final = 0.1
-_ANNOUNCE: Final = msgspec.Raw(b'{"announce":true}')
 _LOST: Final = "The connection was lost before the gateway answered; look whether it is there before repeating."
 Wish: TypeAlias = Callable[[float], list[Effect]]
 _log = logging.getLogger(__name__)
@@ -199,6 +200,8 @@ class Driver:
             self._channels.joined(call.channel, reply)
         elif call.purpose is Purpose.HISTORY:
             self._channels.history(call, reply)
+        elif call.purpose is Purpose.TOP:
+            self._channels.top(call, reply)
         elif call.purpose is Purpose.RENEW and reply.refresh is not None:
             expires_in_s = float(reply.refresh.ttl) if reply.refresh.expires else None
             self._connection.renewed(self._connection.generation, self._now(), expires_in_s=expires_in_s)
@@ -238,7 +241,8 @@ class Driver:
         self._carry_out(self._connection.dialed(generation, self._now()))
 
     def _open(self) -> None:
-        data = _ANNOUNCE if self._announce else msgspec.Raw(b"")
+        greeting = self._channels.criticals.greeting(announce=self._announce)
+        data = msgspec.Raw(greeting) if greeting else NO_DATA
         request = ConnectRequest(token=self._fresh_token, data=data, name="tideboard", version=__version__)
         self._wire.send([self._wire.numbered(Purpose.CONNECT, Command(connect=request))])
 

@@ -7,86 +7,45 @@ Subscribe → buffer what comes → snapshot or resume → merge by offset → c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
-import msgspec
-
+from realtime.client.loss import lost_between
+from realtime.client.steps import Deliver, Install, Join, Leave, Load, Stage, Step
 from realtime.protocol.codes import ErrorCode
 from realtime.protocol.frames import Publication, SubscribeResult
 from realtime.protocol.positions import Position
 
 BUFFER_EVENTS: Final = 20_000
 BUFFER_BYTES: Final = 32 * 1024 * 1024
+HISTORY_EVENTS: Final = 200
+MOST_HISTORY_EVENTS: Final = 1_000
+GRACE_S: Final = 2.0  # that a top may be ahead of what has arrived
 _RETRY_BASE_S: Final = 0.2
 _RETRY_CAP_S: Final = 10.0
 _RESUBSCRIBE_FROM: Final = 2500
 
 
-class Stage(Enum):
-    """Where a subscription is."""
-
-    OUT = "out"  # no connection
-    JOINING = "joining"  # subscribe not answered yet
-    LOADING = "loading"  # in, snapshot or history under way, live events buffered
-    LIVE = "live"
-    RETRYING = "retrying"  # refused for now, or the snapshot failed
-    REFUSED = "refused"  # not to be had on this connection
-
-
-class Join(msgspec.Struct, frozen=True):
-    """Send `subscribe`, from `position` on if there is one."""
-
-    channel: str
-    position: Position | None
-
-
-class Leave(msgspec.Struct, frozen=True):
-    """Send `unsubscribe`."""
-
-    channel: str
-
-
-class Load(msgspec.Struct, frozen=True):
-    """Fetch the newest history, and a collection's snapshot; report `loaded` or `load_failed` with this number."""
-
-    channel: str
-    number: int
-
-
-class Install(msgspec.Struct, frozen=True):
-    """Put what was loaded into the store; `history` is oldest first and ends at `position` at the latest."""
-
-    channel: str
-    position: Position
-    history: list[Publication]
-
-
-class Deliver(msgspec.Struct, frozen=True):
-    """Apply these to the store. `is_resumed`: they happened while we were away."""
-
-    channel: str
-    epoch: str
-    publications: Sequence[Publication]
-    is_resumed: bool = False
-
-
-Step: TypeAlias = Join | Leave | Load | Install | Deliver
-
-
 class Subscription:
     """One channel's way from subscribing to live, and back there after every hole."""
 
-    def __init__(self, channel: str, *, position: Position | None, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self, channel: str, *, position: Position | None, jitter: Callable[[], float], seen: Position | None = None
+    ) -> None:
+        """Begin outside. `position`: up to where the store holds everything; `seen`: up to where an earlier run did."""
         self.channel = channel
         self.position = position
         self.stage = Stage.OUT
         self.retry_at: float | None = None
+        self.awaited_until: float | None = None  # by when the top that was told has to be reached
         self.gaps = 0
         self.reason: str | None = None
         self._jitter = jitter
         self._attempts = 0
         self._loads = 0
+        self._reached = position  # stays when the position isn't trusted any more: what is beyond it may be lost
+        self._seen = seen
+        self._stored_at: float | None = None  # when the gateway stored the newest event we have
+        self._awaited = 0
         self._promised = Position("", 0)  # up to where the channel is known to go
         self._buffer: list[Publication] = []
         self._buffer_bytes = 0
@@ -96,17 +55,22 @@ class Subscription:
         """Tell whether there is nothing more to wait for."""
         return self.stage in (Stage.LIVE, Stage.REFUSED)
 
+    @property
+    def due_at(self) -> float | None:
+        """Return when `tick` has something to do, None if never."""
+        return self.retry_at if self.stage is Stage.RETRYING else self.awaited_until
+
     def join(self) -> list[Step]:
         """Begin to subscribe, from the position reached."""
         self.stage = Stage.JOINING
-        self.retry_at = None
+        self.retry_at = self.awaited_until = None
         self._forget_buffer()
         return [Join(self.channel, self.position)]
 
     def cut(self) -> None:
         """Take in that the connection is gone."""
         self.stage = Stage.OUT
-        self.retry_at = None
+        self.retry_at = self.awaited_until = None
         self._attempts = 0
         self._loads += 1
         self._forget_buffer()
@@ -144,6 +108,16 @@ class Subscription:
             self.stage = Stage.REFUSED
         return []
 
+    def told_top(self, top: Position, now: float) -> list[Step]:
+        """Take in where the stream ends. Another life is joined anew; what is beyond our position may be on its way."""
+        if self.stage is not Stage.LIVE or self.position is None:
+            return []
+        if top.epoch != self.position.epoch:
+            return self._rejoin()
+        if top.offset > self.position.offset and self.awaited_until is None:
+            self._awaited, self.awaited_until = top.offset, now + GRACE_S
+        return []
+
     def received(self, publications: Sequence[Publication]) -> list[Step]:
         """Take in a run of live events. Raises nothing; a hole leaves and joins anew from the position reached."""
         if self.stage is Stage.LIVE:
@@ -164,9 +138,10 @@ class Subscription:
         past = {publication.offset: publication for publication in (*history, *self._buffer)}
         known = [past[offset] for offset in sorted(past) if offset <= position.offset]
         since, self._buffer, self._buffer_bytes = self._buffer, [], 0
-        self.position = position
+        steps: list[Step] = [Install(self.channel, position, known), *self._lost(position, known, now)]
+        self.position = self._reached = position
+        self._stored_at = known[-1].time / 1000 if known and known[-1].time else now
         self.stage = Stage.LIVE
-        steps: list[Step] = [Install(self.channel, position, known)]
         steps += self._advance([publication for publication in since if publication.offset > position.offset])
         if not self._has_reached(self._promised.offset):
             return [*steps, *self._rejoin()]
@@ -182,6 +157,7 @@ class Subscription:
     def unsubscribed(self, now: float, *, code: int, reason: str) -> None:
         """Take in that the server ended the subscription (Centrifugo docs, "Unsubscribe codes")."""
         self.reason = reason
+        self.awaited_until = None
         self._loads += 1
         self._forget_buffer()
         if code >= _RESUBSCRIBE_FROM:
@@ -190,11 +166,22 @@ class Subscription:
             self.stage = Stage.REFUSED
 
     def tick(self, now: float) -> list[Step]:
-        """Try again what is due."""
+        """Try again what is due; fetch what should have arrived by now."""
+        if self.stage is Stage.LIVE:
+            return self._look_for_awaited(now)
         is_due = self.retry_at is not None and not now < self.retry_at <= now + _RETRY_CAP_S
         if self.stage is not Stage.RETRYING or not is_due:
             return []
         return [Leave(self.channel), *self.join()]
+
+    def _look_for_awaited(self, now: float) -> list[Step]:
+        if self.awaited_until is None:
+            return []
+        if self._has_reached(self._awaited):
+            self.awaited_until = None
+        elif not now < self.awaited_until <= now + GRACE_S:
+            return self._rejoin()
+        return []
 
     def _advance(self, publications: Sequence[Publication], *, is_resumed: bool = False) -> list[Step]:
         """Deliver what follows the position without a hole; from a hole on, join anew."""
@@ -211,7 +198,8 @@ class Subscription:
                 break
         steps: list[Step] = []
         if fresh:
-            self.position = Position(position.epoch, top)
+            self.position = self._reached = Position(position.epoch, top)
+            self._stored_at = fresh[-1].time / 1000 or self._stored_at
             steps.append(Deliver(self.channel, position.epoch, fresh, is_resumed))
         return [*steps, *self._rejoin()] if has_gap else steps
 
@@ -226,7 +214,19 @@ class Subscription:
     def _load(self) -> list[Step]:
         self.stage = Stage.LOADING
         self._loads += 1
-        return [Load(self.channel, self._loads)]
+        return [Load(self.channel, self._loads, self._wanted())]
+
+    def _wanted(self) -> int:
+        """Return how many events to load: enough to go on from where the feed ended, within bounds."""
+        before = self._reached or self._seen
+        if before is None or before.epoch != self._promised.epoch:
+            return HISTORY_EVENTS
+        return min(max(self._promised.offset - before.offset, HISTORY_EVENTS), MOST_HISTORY_EVENTS)
+
+    def _lost(self, position: Position, known: Sequence[Publication], now: float) -> list[Step]:
+        """Return what this load leaves out of the feed for good. A new process claims nothing before its first."""
+        since = min(self._stored_at or now, now)
+        return [*lost_between(self._reached, position, channel=self.channel, known=known, since=since, until=now)]
 
     def _retry(self, now: float) -> None:
         limit = min(_RETRY_CAP_S, _RETRY_BASE_S * 2.0 ** min(self._attempts, 30))

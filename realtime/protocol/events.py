@@ -142,6 +142,23 @@ class ConnectionRestored(_Event, frozen=True, rename="camel", kw_only=True, omit
     downtime: float
 
 
+class ConnectionGap(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Events of a channel can't be had any more. Raised by the client itself.
+
+    `first` to `last` are offsets of the channel's present life, 0 when unknown; `count` is None when nobody knows it.
+    `since` and `until` are RFC 3339 times between which they were stored.
+    """
+
+    TYPE: ClassVar[str] = "connection:gap"
+    timestamp: str
+    channel: str
+    first: int
+    last: int
+    count: int | None
+    since: str
+    until: str
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """An event of a type this version doesn't know. Kept and counted, never raised."""
 
@@ -152,17 +169,17 @@ class Unknown(msgspec.Struct, frozen=True):
 CollectionEvent: TypeAlias = CollectionCreated | CollectionUpdated | CollectionDeleted
 UserEvent: TypeAlias = UserLogin | UserLogout | UserActivity
 SystemEvent: TypeAlias = SystemMaintenance | SystemFault
-ConnectionEvent: TypeAlias = ConnectionEstablished | ConnectionLost | ConnectionRestored
+ConnectionEvent: TypeAlias = ConnectionEstablished | ConnectionLost | ConnectionRestored | ConnectionGap
 Event: TypeAlias = CollectionEvent | UserEvent | SystemEvent | ConnectionEvent | Unknown
 
 _CLASSES: Final[tuple[type[_Event], ...]] = (
     CollectionCreated, CollectionUpdated, CollectionDeleted,
     UserLogin, UserLogout, UserActivity,
     SystemMaintenance, SystemFault,
-    ConnectionEstablished, ConnectionLost, ConnectionRestored,
+    ConnectionEstablished, ConnectionLost, ConnectionRestored, ConnectionGap,
 )  # fmt: skip
 EVENT_CLASSES: Final[dict[str, type[_Event]]] = {cls.TYPE: cls for cls in _CLASSES}
-LOCAL_TYPES: Final = frozenset({"connection:established", "connection:lost", "connection:restored"})
+LOCAL_TYPES: Final = frozenset({"connection:established", "connection:lost", "connection:restored", "connection:gap"})
 """Types only the client raises; a producer can't post them."""
 
 _ENVELOPE_DECODER: Final = msgspec.json.Decoder(Envelope)

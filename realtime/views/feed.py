@@ -6,6 +6,7 @@ Times are unix milliseconds, as JavaScript counts them; the tab writes them in t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.protocol.channels import collection_of
@@ -14,6 +15,7 @@ from realtime.protocol.events import (
     CollectionDeleted,
     CollectionUpdated,
     ConnectionEstablished,
+    ConnectionGap,
     ConnectionLost,
     ConnectionRestored,
     Event,
@@ -25,7 +27,7 @@ from realtime.protocol.events import (
     UserLogout,
 )
 from realtime.views.registry import Value, view
-from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, duration
+from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, duration, plural
 
 if TYPE_CHECKING:
     from realtime.store import FeedEntry, Store
@@ -53,7 +55,7 @@ def row(entry: FeedEntry) -> dict[str, Any]:
     """Write one event as a row. `at` is the producer's own time; late and future ones are marked, never hidden."""
     symbol, word, tone, title, detail = _look(entry)
     moment = entry.event_at if entry.event_at is not None else entry.received_at
-    return {
+    written = {
         "key": entry.sequence,
         "at": round(moment * 1000),
         "symbol": symbol,
@@ -67,6 +69,13 @@ def row(entry: FeedEntry) -> dict[str, Any]:
         "future": entry.is_future,
         "changed": list(entry.changed[:12]),
     }
+    if isinstance(entry.event, ConnectionGap):
+        written["span"] = [_ms(entry.event.since), _ms(entry.event.until)]
+    return written
+
+
+def _ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def _look(entry: FeedEntry) -> _Look:
@@ -108,8 +117,18 @@ def _other(event: Event, type_name: str) -> _Look:
             return "■", "Connection lost", "bad", "Connection to the gateway lost", brief(event.reason, limit=80)
         case ConnectionRestored():
             return "●", "Back online", "good", "Connection restored", f"after {duration(event.downtime)}"
+        case ConnectionGap():
+            return "▲", "Gap", "warn", gap_words(event.channel, event.count), ""
         case _:
             return "?", "Unknown", "quiet", type_name, "an event type this version doesn't know"
+
+
+def gap_words(channel: str, count: int | None) -> str:
+    """Say what could not be recovered; the time it happened in is written by the tab, in the reader's zone."""
+    name = collection_of(channel) or channel
+    if count is None:
+        return f"{name} began anew: what happened in between can't be recovered"
+    return f"About {plural(count, 'event')} of {name} could not be recovered"
 
 
 def summary(document: JsonObject) -> str:

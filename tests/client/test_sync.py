@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.client import sync
-from realtime.client.sync import Deliver, Install, Join, Leave, Load, Stage, Step, Subscription
+from realtime.client.steps import Deliver, Install, Join, Leave, Load, Lost, Stage, Step
+from realtime.client.sync import GRACE_S, HISTORY_EVENTS, Subscription
 from realtime.protocol.frames import Publication, SubscribeResult
 from realtime.protocol.positions import Position
 
@@ -40,7 +42,7 @@ def _live(offset: int = 10) -> Subscription:
 
 def _loading(top: int = 10) -> Subscription:
     subscription = _joining()
-    assert subscription.joined(SubscribeResult(epoch="e", offset=top)) == [Load(CHANNEL, 1)]
+    assert subscription.joined(SubscribeResult(epoch="e", offset=top)) == [Load(CHANNEL, 1, HISTORY_EVENTS)]
     return subscription
 
 
@@ -58,12 +60,12 @@ def test_a_resume_delivers_what_was_missed() -> None:
 
 def test_not_recovered_means_a_snapshot() -> None:
     """Never a part: what can't be resumed is loaded whole."""
-    for result in (
-        SubscribeResult(epoch="e", offset=500, recovered=False),
-        SubscribeResult(epoch="f", offset=12, recovered=True, publications=_pubs([11, 12])),
+    for result, limit in (
+        (SubscribeResult(epoch="e", offset=500, recovered=False), 490),
+        (SubscribeResult(epoch="f", offset=12, recovered=True, publications=_pubs([11, 12])), HISTORY_EVENTS),
     ):
         subscription = _joining(_at(10))
-        assert subscription.joined(result) == [Load(CHANNEL, 1)]
+        assert subscription.joined(result) == [Load(CHANNEL, 1, limit)]
         assert not subscription.is_settled
 
 
@@ -207,6 +209,89 @@ def test_a_clock_set_back_doesnt_stop_a_retry() -> None:
     assert subscription.tick(NOW - 3600) != []
 
 
+def test_a_top_that_arrives_in_time_is_no_gap() -> None:
+    """The answer overtook the event; two seconds later it is there."""
+    subscription = _live()
+    assert subscription.told_top(_at(11), NOW) == []
+    assert subscription.due_at == NOW + GRACE_S
+    subscription.received(_pubs([11]))
+    assert subscription.tick(NOW + GRACE_S) == []
+    assert (subscription.tick(NOW + 9), subscription.gaps) == ([], 0)
+
+
+def test_a_top_that_doesnt_arrive_is_a_gap() -> None:
+    """What was lost silently is resumed from the position reached, though nothing else ever came."""
+    subscription = _live()
+    subscription.told_top(_at(13), NOW)
+    assert subscription.told_top(_at(14), NOW + 1) == [], "asking again puts nothing off"
+    assert subscription.tick(NOW + GRACE_S - 0.1) == []
+    assert subscription.tick(NOW + GRACE_S) == [Leave(CHANNEL), Join(CHANNEL, _at(10))]
+    assert subscription.gaps == 1
+
+
+def test_a_top_in_another_life_is_joined_anew() -> None:
+    """The stream was begun anew while nobody told."""
+    assert _live().told_top(_at(2, "f"), NOW) == [Leave(CHANNEL), Join(CHANNEL, _at(10))]
+
+
+def test_a_top_says_nothing_while_catching_up() -> None:
+    """Loading ends at the top anyway."""
+    assert _loading().told_top(_at(99), NOW) == []
+    assert _live().told_top(_at(10), NOW) == []
+
+
+def _reloaded(top: int, history: Iterable[int], *, epoch: str = "e", since: int = 10) -> list[Step]:
+    """Resume from `since` in vain and load what there is."""
+    subscription = _joining(_at(since))
+    subscription.joined(SubscribeResult(epoch=epoch, offset=top, recovered=False))
+    timed = [Publication(offset=offset, time=offset * 1000) for offset in history]
+    return [
+        step for step in subscription.loaded(1, NOW, position=_at(top, epoch), history=timed) if isinstance(step, Lost)
+    ]
+
+
+def test_what_the_loaded_history_doesnt_reach_back_to_is_lost() -> None:
+    """With its range and its exact count."""
+    assert _reloaded(500, range(301, 501)) == [Lost(CHANNEL, False, 11, 300, 290, NOW, NOW)]
+
+
+def test_nothing_is_called_lost_that_the_history_brings() -> None:
+    """A gateway that doesn't resume but still has the events has lost nothing."""
+    assert _reloaded(50, range(11, 51)) == []
+    assert _reloaded(50, range(1, 51)) == []
+    assert _reloaded(10, []) == []
+
+
+def test_a_new_life_is_told_without_a_number() -> None:
+    """Nobody knows what happened in the old one after our position."""
+    [lost] = _reloaded(5, range(3, 6), epoch="f")
+    assert isinstance(lost, Lost)
+    assert (lost.epoch_changed, lost.first, lost.last, lost.count) == (True, 1, 2, None)
+    assert _reloaded(0, [], epoch="f", since=0) == [], "an empty channel that is still empty lost nothing"
+
+
+def test_a_loss_lies_between_the_last_event_we_have_and_the_next() -> None:
+    """By the gateway's own times."""
+    subscription = _live()
+    subscription.received([Publication(offset=11, time=700_000)])
+    subscription.cut()
+    subscription.join()
+    subscription.joined(SubscribeResult(epoch="e", offset=30, recovered=False))
+    _, lost = subscription.loaded(
+        subscription._loads, NOW, position=_at(30), history=[Publication(offset=30, time=900_000)]
+    )
+    assert lost == Lost(CHANNEL, False, 12, 29, 18, 700.0, 900.0)
+
+
+def test_a_new_process_claims_no_loss_and_loads_back_to_where_the_last_one_was() -> None:
+    """What happened while the app was down goes to the feed, within bounds."""
+    subscription = Subscription(CHANNEL, position=None, jitter=lambda: 1.0, seen=_at(100))
+    assert subscription.join() == [Join(CHANNEL, None)]
+    assert subscription.joined(SubscribeResult(epoch="e", offset=520)) == [Load(CHANNEL, 1, 420)]
+    steps = subscription.loaded(1, NOW, position=_at(520), history=_pubs(range(400, 521)))
+    assert not any(isinstance(step, Lost) for step in steps)
+
+
 class _Gateway:
     """A model of a channel on a gateway that loses live events, cuts, and trims."""
 
@@ -238,29 +323,76 @@ _ACTS = st.lists(
         st.tuples(st.just("begin anew"), st.integers(0, 3)),
         st.tuples(st.just("answer"), st.integers(0, 2)),
         st.tuples(st.just("wait"), st.just(0)),
+        st.tuples(st.just("ask for the top"), st.just(0)),
     ),
     max_size=40,
 )
 
 
-@settings(max_examples=400, deadline=None)
+class _Board:
+    """What a store would hold: documents up to a position, and a feed; it knows what may never happen."""
+
+    def __init__(self) -> None:
+        self.applied: dict[str, int] = {}  # epoch → the offset up to which everything is in the documents
+        self.feed: dict[str, set[int]] = {}
+        self.lost: dict[str, set[int]] = {}
+        self._installed = ""
+
+    def deliver(self, step: Deliver) -> None:
+        for one in step.publications:
+            assert one.offset == self.applied.get(step.epoch, 0) + 1, "missed or twice"
+            self.applied[step.epoch] = one.offset
+            self._show(step.epoch, one.offset)
+
+    def install(self, step: Install) -> None:
+        epoch, seen = step.position.epoch, self.applied.get(step.position.epoch, 0)
+        assert step.position.offset >= seen, "went back"
+        assert all(one.offset <= step.position.offset for one in step.history)
+        self.applied[epoch], self._installed = step.position.offset, epoch
+        for one in step.history:
+            if one.offset > seen:  # as the store does
+                self._show(epoch, one.offset)
+
+    def lose(self, step: Lost) -> None:
+        claimed = set(range(step.first, step.last + 1)) if step.first else set()
+        assert not claimed & self.feed.get(self._installed, set()), "called lost, but it is in the feed"
+        assert step.count == (None if step.epoch_changed else len(claimed)), "a wrong count"
+        assert step.epoch_changed or claimed, "a claim of nothing"
+        self.lost.setdefault(self._installed, set()).update(claimed)
+
+    def _show(self, epoch: str, offset: int) -> None:
+        assert offset not in self.feed.setdefault(epoch, set()), "in the feed twice"
+        assert offset not in self.lost.get(epoch, set()), "called lost, and yet it came"
+        self.feed[epoch].add(offset)
+
+    def holes(self, epoch: str, *, is_first_life: bool) -> set[int]:
+        """Return what is neither in the feed nor told as lost. The first life's feed begins where it was joined."""
+        told = self.feed.get(epoch, set()) | self.lost.get(epoch, set())
+        start = min(told, default=self.applied[epoch] + 1) if is_first_life else 1
+        return set(range(start, self.applied[epoch] + 1)) - told
+
+
+@settings(max_examples=600, deadline=None)
 @given(acts=_ACTS)
 def test_whatever_happens_nothing_is_missed_or_applied_twice(acts: list[tuple[str, int]]) -> None:
-    """Positions never go back within an epoch, each event is applied once, and at rest all is there."""
-    gateway, now = _Gateway(), NOW
+    """Positions never go back in a life, each event is applied once, at rest all is there or told as lost."""
+    with patch.multiple(sync, HISTORY_EVENTS=3, MOST_HISTORY_EVENTS=5):
+        _live_through(acts)
+
+
+def _live_through(acts: list[tuple[str, int]]) -> None:
+    gateway, now, board = _Gateway(), NOW, _Board()
     subscription = Subscription(CHANNEL, position=None, jitter=lambda: 0.5)
-    applied: dict[str, int] = {}  # epoch → the offset up to which everything is in the store
     pending: list[Step] = []
 
     def obey(steps: Sequence[Step]) -> None:
         for step in steps:
             if isinstance(step, Deliver):
-                for one in step.publications:
-                    assert one.offset == applied.get(step.epoch, 0) + 1, "missed or twice"
-                    applied[step.epoch] = one.offset
+                board.deliver(step)
             elif isinstance(step, Install):
-                assert all(one.offset <= step.position.offset for one in step.history)
-                applied[step.position.epoch] = step.position.offset
+                board.install(step)
+            elif isinstance(step, Lost):
+                board.lose(step)
             elif isinstance(step, Leave):
                 pending.clear()
             else:
@@ -271,9 +403,11 @@ def test_whatever_happens_nothing_is_missed_or_applied_twice(acts: list[tuple[st
         if isinstance(step, Join):
             obey(subscription.joined(gateway.join(step.position)))
         elif isinstance(step, Load):
-            behind = max(gateway.top - lag, applied.get(gateway.position.epoch, 0), gateway.trimmed_to)
+            behind = max(gateway.top - lag, board.applied.get(gateway.position.epoch, 0), gateway.trimmed_to)
             position = Position(gateway.position.epoch, min(behind, gateway.top))
-            obey(subscription.loaded(step.number, now, position=position, history=_pubs(range(1, position.offset + 1))))
+            oldest = max(gateway.trimmed_to, position.offset - step.limit) + 1
+            history = _pubs(range(oldest, position.offset + 1))
+            obey(subscription.loaded(step.number, now, position=position, history=history))
 
     def is_in() -> bool:
         return subscription.stage in (Stage.LOADING, Stage.LIVE)
@@ -301,17 +435,20 @@ def test_whatever_happens_nothing_is_missed_or_applied_twice(acts: list[tuple[st
         elif act == "wait":
             now += 60
             obey(subscription.tick(now))
+        elif act == "ask for the top" and is_in():
+            obey(subscription.told_top(gateway.position, now))
     for _ in range(20):
         while pending:
             answer()
         now += 60
         obey(subscription.tick(now))
-    # A live event that was lost is only seen when the next one comes: one more, and its hole is filled.
-    gateway.top += 1
-    if is_in():
-        obey(subscription.received(_pubs([gateway.top])))
+    # A live event that was lost is only seen when the next one comes, or when the stream's top is asked for.
+    obey(subscription.told_top(gateway.position, now))
+    obey(subscription.tick(now + GRACE_S))
     while pending:
         answer()
     assert subscription.stage is Stage.LIVE
     assert subscription.position == gateway.position
-    assert applied[gateway.position.epoch] == gateway.top
+    assert board.applied.get(gateway.position.epoch, 0) == gateway.top
+    if gateway.top:
+        assert board.holes(gateway.position.epoch, is_first_life=len(board.applied) == 1) == set()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from realtime.client import WebSocketClient
+from realtime.protocol.positions import Position
 from realtime.store import Store
 from tests.client.scripted import ScriptedGateway
 
@@ -22,11 +23,23 @@ class World:
         self.stack = stack
         self.client = self.another(self.store)
 
-    def another(self, store: Store, *, token: Callable[[], str] | None = None) -> WebSocketClient:
+    def another(
+        self,
+        store: Store,
+        *,
+        token: Callable[[], str] | None = None,
+        top_check_s: float = 30.0,
+        resume_from: Mapping[str, Position] | None = None,
+    ) -> WebSocketClient:
         """Make a client that is ended with the test."""
         address = self.gateway.address
         client = WebSocketClient(
-            f"ws://{address}/connection/websocket", http_url=f"http://{address}", store=store, token=token
+            f"ws://{address}/connection/websocket",
+            http_url=f"http://{address}",
+            store=store,
+            token=token,
+            top_check_s=top_check_s,
+            resume_from=resume_from,
         )
         client.set_reconnect_options(base_s=0.01, cap_s=0.05)
         self.stack.callback(client.disconnect)

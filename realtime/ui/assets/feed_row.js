@@ -1,7 +1,7 @@
 // One row of the feed as an element. Knows no feed and no channel.
 
 import { make } from "./dom.js";
-import { exact } from "./format.js";
+import { exact, moment } from "./format.js";
 
 /** Make a row's article. What an event says is only ever text. */
 export function makeArticle(row) {
@@ -16,12 +16,16 @@ export function makeArticle(row) {
   time.title = exact(row.at);
   const kind = make("span", "kind", `${row.symbol} ${row.word}`);
   const what = make("span", "what");
-  what.append(make("b", "", row.title), make("span", "", row.detail));
+  what.append(make("b", "", row.title), make("span", "", row.span ? `(${spanText(row.span)})` : row.detail));
   if (row.late || row.future) what.append(make("span", "mark", row.late ? "late" : "in the future"));
   const where = make("span", "where", [row.channel, row.actor].filter(Boolean).join(" · "));
   article.append(time, kind, what, where);
   article.setAttribute("aria-label", `${row.word} ${row.title}`);
   return article;
+}
+
+function spanText([since, until]) {
+  return since === until ? moment(until) : `${moment(since)} – ${moment(until)}`;
 }
 
 /** Make what an open row shows besides. */

@@ -1,0 +1,31 @@
+"""Reads what the gateway answers: events, and refusals in words for people. Pure."""
+
+from __future__ import annotations
+
+from realtime.errors import EventError
+from realtime.protocol.events import Envelope, read_envelope
+from realtime.protocol.frames import ErrorFrame, Publication, Reply
+
+
+def envelope_in(publication: Publication, channel: str) -> Envelope:
+    """Decode a publication's event; one that can't be read is kept as an event of an unknown type."""
+    try:
+        return read_envelope(publication.data)
+    except EventError as error:
+        return Envelope(
+            id=f"{channel}-{publication.offset}",
+            source="/tideboard/client",
+            type="unreadable",
+            specversion="1.0",
+            data={"reason": str(error)},
+        )
+
+
+def error_of(reply: Reply) -> ErrorFrame:
+    """Return why a command was refused."""
+    return reply.error or ErrorFrame(code=0, message="an answer without content", temporary=True)
+
+
+def words_of(error: ErrorFrame) -> str:
+    """Say a refusal for people."""
+    return f"The gateway refused: {error.message or 'no reason given'} (code {error.code})."
