@@ -22,6 +22,13 @@ page = st.navigation(
             url_path="collections",
             help="One collection at a time: a chart, a live table with filters, and each document with its history.",
         ),
+        st.Page(
+            "health.py",
+            title="Health",
+            icon=":material/ecg_heart:",
+            url_path="health",
+            help="How the connection lives, how fast events get here, and how the app itself is doing.",
+        ),
     ]
 )
 sidebar()

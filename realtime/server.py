@@ -24,6 +24,7 @@ import streamlit as st
 from starlette.routing import BaseRoute
 
 from realtime.client import Outbox, WebSocketClient
+from realtime.client.consumer import consumer_name
 from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
 from realtime.client.outbox_file import OutboxFile
 from realtime.client.sampling import Sampler, dead_letters_at
@@ -82,7 +83,12 @@ class Process:
             outbox = self._open_outbox()
             stack.push_async_callback(asyncio.to_thread, outbox.close)
             client = WebSocketClient(
-                socket_url(base_url), http_url=base_url, store=self._store, token=token, outbox=outbox
+                socket_url(base_url),
+                http_url=base_url,
+                store=self._store,
+                token=token,
+                outbox=outbox,
+                consumer=consumer_name(settings.data_dir),
             )
             runtime = Runtime(
                 settings=settings,

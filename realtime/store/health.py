@@ -24,7 +24,10 @@ _DELIVERY_MINUTES: Final = 15
 
 
 class HubSample(msgspec.Struct, frozen=True, gc=False):
-    """What one hub of this process had done by a moment: open sockets and their queue now, the rest since the start."""
+    """What one hub of this process had done by a moment.
+
+    Open sockets, and the most that waits for one of them, are of now; the rest since the start.
+    """
 
     name: str
     connections: int = 0
@@ -32,6 +35,8 @@ class HubSample(msgspec.Struct, frozen=True, gc=False):
     coalesced: int = 0
     slow_closed: int = 0
     queue_bytes: int | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
 
 
 class ProcessSample(msgspec.Struct, frozen=True, kw_only=True):

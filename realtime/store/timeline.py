@@ -139,7 +139,8 @@ class Timeline:
         if old is not None:
             begin = min(max(status.since, old.begin), now) if status.state != old.state else now
             closed = msgspec.structs.replace(old, end=begin)
-            self._past.append(closed)
+            if not _is_overture(closed):
+                self._past.append(closed)
             if old.state is ConnectionState.CONNECTED:
                 self._connected_s += closed.length_s
         connect_s = outage_s = None
@@ -150,7 +151,9 @@ class Timeline:
         elif old is not None and status.state in _DOWN and self._lost_at is None and self._was_up(old):
             self._lost_at = begin
         self.started_at = begin if self.started_at is None else self.started_at
-        self._open = Span(status.state, status.transport, begin, begin, connect_s=connect_s, is_first=old is None)
+        self._open = Span(
+            status.state, status.transport, begin, begin, connect_s=connect_s, is_first=old is None or _is_overture(old)
+        )
         return Turn(connect_s, outage_s) if status.is_connected else _NOTHING
 
     def _was_up(self, old: Span) -> bool:
@@ -163,6 +166,11 @@ class Timeline:
     @staticmethod
     def _running(span: Span, now: float) -> Span:
         return msgspec.structs.replace(span, end=max(now, span.end))
+
+
+def _is_overture(span: Span) -> bool:
+    """Tell whether a span is but the moment before the first dial of a process: nobody was offline."""
+    return span.is_first and span.state is ConnectionState.DISCONNECTED and not span.dials
 
 
 def share_connected(spans: Sequence[Span], *, since: float) -> float | None:

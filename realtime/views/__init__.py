@@ -4,6 +4,16 @@ No time, random, socket, threading, asyncio or Streamlit in here: the caller bri
 """
 
 # A tab may come back with a ticket before any page has run in this process: every view has to be known by then.
-from realtime.views import collections, connection, feed, overview, record
+from realtime.views import collections, connection, feed, health, health_charts, health_lists, outbox, overview, record
 
-__all__ = ["collections", "connection", "feed", "overview", "record"]
+__all__ = [
+    "collections",
+    "connection",
+    "feed",
+    "health",
+    "health_charts",
+    "health_lists",
+    "outbox",
+    "overview",
+    "record",
+]

@@ -81,3 +81,22 @@ def _flat(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(brief(part, limit=16) for part in list(value)[:8]) + "]"
     return str(value)
+
+
+def span(seconds: float) -> str:
+    """Write a measured time with the precision it deserves: "0.4 ms", "12 ms", "1.2 s", "3 min"."""
+    if seconds < 0.01:
+        return f"{seconds * 1000:.1f}".rstrip("0").rstrip(".") + " ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f}".removesuffix(".0") + " s" if seconds < 59.95 else duration(seconds)
+
+
+def size(count: float) -> str:
+    """Write a number of bytes in decimal units: "812 B", "1.2 kB", "210 MB"."""
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if count < 999.5:
+            break
+        count, unit = count / 1000, larger
+    return f"{count:.1f}".removesuffix(".0") + f" {unit}" if count < 9.95 and unit != "B" else f"{count:.0f} {unit}"

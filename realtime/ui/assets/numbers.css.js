@@ -19,5 +19,6 @@ export const css = `
 .spark .line { fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linejoin: round; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
-@media (max-width: 480px) { .numbers { grid-template-columns: 1fr 1fr; gap: 8px; } .value { font-size: 20px; } .number { padding: 8px 10px 10px; } .spark { display: none; } }
+@media (max-width: 480px) { .numbers { grid-template-columns: 1fr 1fr; gap: 8px; } .value { font-size: 20px; } .number { padding: 8px 10px 10px; } .spark { display: none; }
+  .number:last-child:nth-child(odd) { grid-column: 1 / -1; } }
 `;
