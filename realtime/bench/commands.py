@@ -95,14 +95,41 @@ def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path 
     _measure(measure, table_of, json_path)
 
 
-def _measure(
-    measure: Callable[[Callable[[str], None]], Any], table_of: Callable[[Any], Any], path: Path | None
-) -> None:
+@bench.command()
+@click.option("--seconds", type=click.FloatRange(5, 86_400), default=300.0, show_default=True, help="How long to soak.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Decides which faults come when.")
+@click.option("--rate", type=click.FloatRange(1, 1000), default=50.0, show_default=True, help="Events a second.")
+@click.option("--pause", type=click.FloatRange(0.5, 600), default=2.0, show_default=True, help="Least seconds between.")
+@JSON_OPTION
+def recovery(seconds: float, seed: int, rate: float, pause: float, json_path: Path | None) -> None:
+    """Soak gateway and client in faults, and judge whether every promise was kept.
+
+    A proxy cuts, resets, delays, starves, spoils and refuses connections; the gateway and a follower (the app's client
+    and store, without pages) are killed and started again, while events come in at a constant rate and others are
+    emitted through the follower. At the end the follower's store has to equal the gateway, with nothing lost, repeated
+    or claimed falsely. Ends with code 1 when a promise was broken.
+
+    \b
+    Example:
+        python -m realtime bench recovery --seconds 300 --seed 1
+    """
+    from realtime.bench.recovery import soak
+    from realtime.bench.recovery_report import table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return soak(seconds=seconds, seed=seed, rate=rate, pause_s=(pause, 2.5 * pause), say=say)
+
+    if not _measure(measure, table_of, json_path).verdict.is_kept:
+        sys.exit(1)
+
+
+def _measure(measure: Callable[[Callable[[str], None]], Any], table_of: Callable[[Any], Any], path: Path | None) -> Any:
     console, progress = Console(), Console(stderr=True)
     signal.signal(signal.SIGTERM, _leave)
     with progress.status("Starting …") as status:
         outcome = measure(lambda text: status.update(f"{text} …"))
     report.publish(console, table_of(outcome), outcome=outcome, json_path=path)
+    return outcome
 
 
 def _leave(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the shape signal wants

@@ -35,7 +35,6 @@ class FaultProxy:
         self._weather = Weather(random.Random(seed))  # noqa: S311 - chance that can be repeated
         self._links: dict[Link, asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
-        self._accepting: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
 
     def __enter__(self) -> FaultProxy:
@@ -122,29 +121,28 @@ class FaultProxy:
 
     def _refuse(self) -> None:
         """Stop to listen, but keep the port: nobody else may be found there."""
-        if self._accepting is not None:
-            self._accepting.cancel()
-            self._accepting = None
-            self._loop.remove_reader(self._listener)  # now: the number of this socket may be the next one's
+        if self._loop.remove_reader(self._listener):
             self._listener.close()
             self._listener = _bound(self.port)
         self._end_links(Link.cut)
 
     def _listen(self) -> None:
-        if self._accepting is None:
-            self._listener.listen(_BACKLOG)
-            self._accepting = self._loop.create_task(self._accept(self._listener))
+        self._listener.listen(_BACKLOG)
+        self._loop.add_reader(self._listener, self._accept)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            client, _ = await self._loop.sock_accept(listener)
-            self.accepted += 1
-            link = Link(client, self._weather, upstream=self._upstream)
-            task = self._links[link] = self._loop.create_task(link.run())
-            task.add_done_callback(partial(self._forget, link))
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:  # it has gone again
+            return
+        self.accepted += 1
+        link = Link(client, self._weather, upstream=self._upstream)
+        task = self._links[link] = self._loop.create_task(link.run())
+        task.add_done_callback(partial(self._forget, link))
 
     def _forget(self, link: Link, _: asyncio.Task[None]) -> None:
         self._links.pop(link, None)
+        link.close()  # one that was ended before its first step couldn't do so itself
 
     def _end_links(self, farewell: Callable[[Link], None]) -> None:
         for link, task in tuple(self._links.items()):
@@ -156,11 +154,12 @@ class FaultProxy:
             act(link)
 
     async def _end(self) -> None:
-        tasks = [*self._links.values(), *([self._accepting] if self._accepting else [])]
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        tasks = list(self._links.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._listener.close()
 
     def _call(self, act: Callable[[], _T]) -> _T:
         async def on_loop() -> _T:

@@ -79,6 +79,7 @@ class Posting:
         self.stored: list[StoredEvent] = []
         self.failure = ""
         self._base_url = base_url
+        self._producer = Producer(base_url)
         self._load = load
         self._beat_s = _BATCH / rate
         self._stopping = threading.Event()
@@ -97,31 +98,29 @@ class Posting:
 
     def _run(self) -> None:
         due = time.monotonic()
-        producer = Producer(self._base_url)
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._beat_s, time.monotonic() - 1.0)  # after an outage: catch up, but not for ever
             batch = [self._load.next() for _ in range(_BATCH)]
             try:
-                producer = self._post(producer, batch)
+                self._post(batch)
             except PostFailed as error:
                 self.failure = str(error)
-                return
-        producer.close()
+                break
+        self._producer.close()
 
-    def _post(self, producer: Producer, batch: list[Envelope]) -> Producer:
+    def _post(self, batch: list[Envelope]) -> None:
         """Post a batch until it is answered; the gateway knows again what it had stored before it was killed."""
         body = as_array(batch)
         while True:
             try:
-                results = producer.post(body)["results"]
+                results = self._producer.post(body)["results"]
                 break
             except (OSError, http.client.HTTPException):
-                producer.close()
-                producer = Producer(self._base_url)
+                self._producer.close()
+                self._producer = Producer(self._base_url)
                 time.sleep(_AGAIN_S)
         now = time.time()
         for envelope, result in zip(batch, results, strict=True):
             is_critical = envelope.critical or envelope.type == "system:maintenance"
             event = StoredEvent(result["channel"], result["epoch"], result["offset"], now, is_critical)
             self.stored.append(event)
-        return producer

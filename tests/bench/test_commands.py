@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from realtime.bench.recovery import Soaked
 from realtime.cli.main import main
 from realtime.errors import StartError
+from tests.bench.test_recovery_report import BROKEN, KEPT
 from tests.bench.test_report import LATENCY
 
 
@@ -22,7 +24,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 def test_each_benchmark_explains_itself_with_an_example() -> None:
     """`--help` teaches."""
-    for name in ("latency", "ingest", "tabs"):
+    for name in ("latency", "ingest", "tabs", "recovery"):
         code, text = run(name, "--help")
         assert code == 0
         assert f"python -m realtime bench {name}" in text
@@ -46,6 +48,27 @@ def test_options_reach_the_measurement_and_figures_the_file(tmp_path: Path, monk
     }  # fmt: skip
     assert "Tideboard" in text
     assert json.loads(path.read_text())["events"] == 50
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(KEPT, 0), (BROKEN, 1)])
+def test_a_broken_promise_is_an_exit_code(
+    outcome: Soaked, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A soak run by a machine fails there, with its figures written all the same."""
+    asked: dict[str, Any] = {}
+
+    def soak(**options: Any) -> Soaked:
+        asked.update(options)
+        return outcome
+
+    monkeypatch.setattr("realtime.bench.recovery.soak", soak)
+    path = tmp_path / "out.json"
+    ended, text = run("recovery", "--seconds", "30", "--seed", "7", "--pause", "1", "--json", str(path))
+    assert ended == code, text
+    assert {name: asked[name] for name in ("seconds", "seed", "rate", "pause_s")} == {
+        "seconds": 30.0, "seed": 7, "rate": 50.0, "pause_s": (1.0, 2.5),
+    }  # fmt: skip
+    assert json.loads(path.read_text())["verdict"]["gaps"] == outcome.verdict.gaps
 
 
 def test_what_cant_be_measured_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
