@@ -26,7 +26,7 @@ def consumer_name(folder: Path) -> str:
     fresh = f"app-{secrets.token_hex(8)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        kept = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+        kept = path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
         if _NAME.fullmatch(kept):
             return kept
         # Whole or not at all: a process killed in between leaves no half a name.
@@ -37,6 +37,6 @@ def consumer_name(folder: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         _log.warning("The consumer's name can't be kept in %s (%s); it is for this run only", path, error)
     return fresh
