@@ -31,6 +31,7 @@ from realtime.bench.recovery_journal import (
     encode_line,
 )
 from realtime.client import Ack, WebSocketClient
+from realtime.client.consumer import consumer_name
 from realtime.errors import NotConnected
 from realtime.protocol.channels import SYSTEM, USERS, collection_channel
 from realtime.protocol.events import Envelope
@@ -116,6 +117,12 @@ class JournaledStore(Store):
         super().load_history(channel, *arguments, position=position, **named)
         self._journal.write(Installed(time.time(), channel, position.epoch, position.offset))
 
+    def take_late(self, channel: str, *arguments: Any, **named: Any) -> None:
+        """Take in a critical event that a snapshot had skipped."""
+        position = self.position(channel)
+        self._journaled.epoch = "" if position is None else position.epoch
+        super().take_late(channel, *arguments, **named)
+
     def set_connection(self, status: ConnectionStatus, *, now: float) -> None:
         """Take the connection's status; what it claims is written down when it changes."""
         super().set_connection(status, now=now)
@@ -128,12 +135,12 @@ class JournaledStore(Store):
 class Follower:
     """Client, store and what they are asked from outside."""
 
-    def __init__(self, base_url: str, journal: Journal) -> None:
+    def __init__(self, base_url: str, journal: Journal, *, consumer: str | None = None) -> None:
         self._journal = journal
         journal.write(Started(time.time()))
         self.store = JournaledStore(journal)
         url = base_url.replace("http", "ws", 1) + "/connection/websocket"
-        self.client = WebSocketClient(url, http_url=base_url, store=self.store)
+        self.client = WebSocketClient(url, http_url=base_url, store=self.store, consumer=consumer)
 
     def run(self) -> None:
         """Follow until stdin ends."""
@@ -189,7 +196,7 @@ def main(url: str, data: Path) -> None:
     """Follow a gateway and write down what happens in journal.ndjson, until stdin ends."""
     journal = Journal(data / JOURNAL)
     try:
-        Follower(url, journal).run()
+        Follower(url, journal, consumer=consumer_name(data)).run()
     finally:
         journal.close()
 
