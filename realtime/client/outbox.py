@@ -168,6 +168,12 @@ class Outbox:
                 self._tell()
         return was_there
 
+    def withdraw(self, envelope: Envelope) -> bool:
+        """Give up the entry of an envelope, as `discard` does. Threads: any."""
+        with self._lock:
+            entry = self._plan.find((envelope.source, envelope.id))
+        return entry is not None and self.discard(entry.number)
+
     def retry(self, number: int, *, expected_offset: int | None = None) -> bool:
         """Send a refused entry again, over the version given if one is; tell whether there was one. Threads: any."""
         with self._wake:

@@ -15,6 +15,7 @@ from realtime.ui.headings import panel_heading
 from realtime.ui.live_fragment import live
 from realtime.ui.new_document import new_document_button
 from realtime.ui.panels import live_view
+from realtime.ui.pending import outbox_panel
 from realtime.ui.place import go, zone
 from realtime.ui.sample_band import sample_band
 from realtime.views import collections
@@ -29,6 +30,7 @@ _TABLE_HEIGHT: Final = 560
 def collections_page() -> None:
     """Show the collections' cards and the chosen one, or the invitation to send the first event."""
     sample_band()
+    outbox_panel()
     if not current().store.collections():
         _waiting()
         return

@@ -17,9 +17,10 @@ from realtime.protocol.events import JsonObject
 from realtime.store import DocumentState
 from realtime.ui.history import fetch_history
 from realtime.ui.panels import live_view
+from realtime.ui.pending import confirmed_at, outbox_strip
 from realtime.ui.place import go
 from realtime.ui.writes import Outcome, settle, write
-from realtime.views import editing
+from realtime.views import editing, outbox
 from realtime.views.record import diff, history, record
 from realtime.views.words import brief
 
@@ -30,12 +31,16 @@ _HEIGHT: Final = 430
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """An edit under way: the version and document it began from."""
+    """An edit under way: the version and document it began from.
+
+    `follows` is the number of the change that was waiting in the outbox then, and is part of that document.
+    """
 
     collection: str
     id: str
     base_offset: int
     base: JsonObject
+    follows: int | None = None
     round: int = 0  # a new round is a new text area, filled anew
 
     @property
@@ -46,17 +51,22 @@ class Edit(msgspec.Struct, frozen=True):
 
 def document_drawer(collection: str, identifier: str) -> None:
     """Show the drawer of one document."""
-    state = current().store.document(collection, identifier)
+    store = current().store
+    state, waiting = store.document(collection, identifier), outbox.newest_waiting(store, collection, identifier)
     edit = _edit_of(collection, identifier)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_plain(identifier)}**", width="stretch")
+        if edit is None and (state is not None or waiting is not None):
+            st.button("Edit", icon=":material/edit:", on_click=lambda: _begin(collection, identifier))
         if edit is None and state is not None:
-            st.button("Edit", icon=":material/edit:", on_click=lambda: _begin(collection, state))
             _delete_button(collection, state)
         st.button("", icon=":material/close:", key="tideboard.close", type="tertiary", on_click=close, help="Close")
+    outbox_strip(collection, identifier)
     _outcome()
     if edit is not None:
         _editor(edit, state)
+    elif state is None and waiting is not None:
+        st.json(outbox.document_of(waiting) or {})
     elif state is None and not _was_here(identifier):
         st.caption(f"No document {brief(identifier)} in this collection.")
     else:
@@ -88,9 +98,19 @@ def _nothing() -> None:
     """Let the rerun itself do the work: the history is fetched again."""
 
 
-def _begin(collection: str, state: DocumentState) -> None:
+def _begin(collection: str, identifier: str) -> None:
+    """Begin to edit what is there, with the change that waits to be sent in it."""
+    store = current().store
+    state, waiting = store.document(collection, identifier), outbox.newest_waiting(store, collection, identifier)
+    document = outbox.document_of(waiting) if waiting is not None else None
+    if document is None and state is None:
+        return
+    base = document or (state.document if state is not None else {})
     st.session_state.pop(_OUTCOME, None)
-    st.session_state[_EDIT] = Edit(collection, state.id, state.offset, state.document)
+    st.session_state[_EDIT] = Edit(
+        collection, identifier, 0 if state is None else state.offset, base,
+        follows=waiting.number if document is not None and waiting is not None else None,
+    )  # fmt: skip
 
 
 def _edit_of(collection: str, identifier: str) -> Edit | None:
@@ -106,7 +126,7 @@ def _editor(edit: Edit, state: DocumentState | None) -> None:
         record, key="tideboard.watch", options={"mode": "watch", "base": edit.base_offset}, on={"version": _nothing},
         collection=edit.collection, id=edit.id,
     )  # fmt: skip
-    has_moved = state is None or state.offset != edit.base_offset
+    has_moved = _has_moved(edit, state)
     if has_moved:
         _conflict(edit, state)
     st.text_area("Document (JSON)", key=edit.key, height=300)
@@ -122,13 +142,23 @@ def _editor(edit: Edit, state: DocumentState | None) -> None:
         st.button("Cancel", on_click=lambda: st.session_state.pop(_EDIT, None))
 
 
+def _has_moved(edit: Edit, state: DocumentState | None) -> bool:
+    """Tell whether somebody else changed the document; that one's own change arrived is no such thing."""
+    stored_at = confirmed_at(edit.follows)
+    if stored_at is not None:
+        return state is not None and state.offset > stored_at
+    if state is None:
+        return edit.follows is None or edit.base_offset != 0
+    return state.offset != edit.base_offset
+
+
 def _save(edit: Edit) -> None:
     draft = editing.read_draft(st.session_state[edit.key], keep_id=edit.id)
     if draft.document is None:
         return
-    outcome = write("updated", edit.collection, draft.document, expected_offset=edit.base_offset)
+    outcome = write("updated", edit.collection, draft.document, expected_offset=edit.base_offset, follows=edit.follows)
     st.session_state[_OUTCOME] = outcome
-    if outcome.is_stored:
+    if outcome.is_stored or outcome.is_kept:
         st.session_state.pop(_EDIT, None)
         st.session_state.pop(edit.key, None)
 
@@ -156,7 +186,7 @@ def _conflict(edit: Edit, state: DocumentState | None) -> None:
 
 def _rebase(edit: Edit, state: DocumentState) -> None:
     st.session_state.pop(_OUTCOME, None)
-    st.session_state[_EDIT] = msgspec.structs.replace(edit, base_offset=state.offset, base=state.document)
+    st.session_state[_EDIT] = msgspec.structs.replace(edit, base_offset=state.offset, base=state.document, follows=None)
 
 
 def _take(edit: Edit, state: DocumentState) -> None:
@@ -170,7 +200,7 @@ def _recreate(edit: Edit) -> None:
     if draft.document is None:
         return
     st.session_state[_OUTCOME] = outcome = write("created", edit.collection, draft.document, expected_offset=None)
-    if outcome.is_stored:
+    if outcome.is_stored or outcome.is_kept:
         st.session_state.pop(_EDIT, None)
 
 
@@ -195,6 +225,8 @@ def _outcome() -> None:
     outcome = st.session_state.get(_OUTCOME)
     if not isinstance(outcome, Outcome):
         return
+    if outcome.is_kept:
+        return  # the strip above shows what becomes of it
     if outcome.future is not None:
         _saving()
     elif outcome.is_stored:

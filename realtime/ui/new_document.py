@@ -36,7 +36,7 @@ def _dialog(collection: str) -> None:
         with st.spinner("Saving …"):
             # 0: there must be no such document yet.
             outcome = write("created", name.strip(), draft.document or {}, expected_offset=0)
-        if outcome.is_stored:
+        if outcome.is_stored or outcome.is_kept:
             go(collection=name.strip(), selected=outcome.identifier)
             st.rerun()
         elif outcome.is_conflict:

@@ -15,29 +15,37 @@ from realtime.protocol.events import JsonObject
 from realtime.views.editing import Verb, envelope, explain
 
 _WAIT_S: Final = 3.0
+"""For the gateway's word, while there is a connection. Without one there is nothing to wait for."""
 ACTOR: Final = "dashboard"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a write: stored, refused with a reason, in conflict, or still under way (`future`)."""
+    """What became of a write: stored, refused with a reason, in conflict, kept to be sent, or under way (`future`).
+
+    What is kept is on the disk and needs nobody's attention any more: the outbox's list shows what becomes of it.
+    """
 
     verb: Verb
     identifier: str
     reason: str = ""
     is_conflict: bool = False
     future: Future[Any] | None = None
+    is_kept: bool = False
 
     @property
     def is_stored(self) -> bool:
         """Tell whether the gateway has it on disk."""
-        return not self.reason and self.future is None
+        return not self.reason and self.future is None and not self.is_kept
 
 
-def write(verb: Verb, collection: str, document: JsonObject, *, expected_offset: int | None) -> Outcome:
+def write(
+    verb: Verb, collection: str, document: JsonObject, *, expected_offset: int | None, follows: int | None = None
+) -> Outcome:
     """Send one change and wait a moment for its acknowledgement. Never raises for what the other side says.
 
     `expected_offset` is the version the person saw; when the document has moved on, the outcome is a conflict.
+    `follows` is the number of the waiting change that the person saw and worked on.
     """
     identifier = str(document.get("id", ""))
     client = current().client
@@ -47,10 +55,17 @@ def write(verb: Verb, collection: str, document: JsonObject, *, expected_offset:
         made = envelope(
             verb, collection, document=document, key=str(uuid.uuid4()), time=datetime.now(UTC).isoformat(), actor=ACTOR
         )
-        future = client.send(made, expected_offset=expected_offset)
+        future = client.send(made, expected_offset=expected_offset, follows=follows)
     except (EventError, NotConnected) as error:
         return Outcome(verb, identifier, reason=explain(error))
-    return settle(Outcome(verb, identifier, future=future), wait_s=_WAIT_S)
+    wait_s = _WAIT_S if current().store.connection.is_connected else 0.0
+    outcome = settle(Outcome(verb, identifier, future=future), wait_s=wait_s)
+    if client.outbox is None or outcome.is_stored:
+        return outcome
+    if outcome.future is not None:
+        return Outcome(verb, identifier, is_kept=True)
+    client.outbox.withdraw(made)  # refused while the person looks on, with the text still before them: told right there
+    return outcome
 
 
 def settle(outcome: Outcome, *, wait_s: float = 0.0) -> Outcome:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
+from realtime.views import outbox
 from realtime.views.registry import Value, view
 from realtime.views.words import Tone
 
 if TYPE_CHECKING:
-    from realtime.store import ConnectionStatus, Store
+    from realtime.store import Store
 
 # state -> shape, word, tone (UX.md "Live and paused": always shape + word + colour)
 _LOOKS: Final[dict[str, tuple[str, str, Tone]]] = {
@@ -19,12 +21,17 @@ _LOOKS: Final[dict[str, tuple[str, str, Tone]]] = {
     "disconnected": ("■", "Offline", "bad"),
     "refused": ("■", "Refused", "bad"),
 }
+_LINK_TYPES: Final = (ConnectionEstablished.TYPE, ConnectionLost.TYPE, ConnectionRestored.TYPE)
 _TRANSPORTS: Final = {"websocket": "WebSocket", "polling": "Polling", "http": "Polling"}
 
 
-@view(kind="connection", topics=("connection",), refresh_s=5.0)
-def badge(store: Store, *, now: float) -> Value:  # noqa: ARG001  # every view is given the time
-    """Render state, transport, lag and last event. Times are unix milliseconds, as JavaScript counts them."""
+@view(kind="connection", topics=("connection", "outbox"), refresh_s=1.0)
+def badge(store: Store, *, now: float) -> Value:
+    """Render state, transport, lag and last event. Times are unix milliseconds, as JavaScript counts them.
+
+    `staleSince` is set once the link has been down so long that every panel has to say so; `toSend` and `refused` count
+    what is in the outbox.
+    """
     status = store.connection
     symbol, word, tone = _LOOKS.get(str(status.state), ("■", "Offline", "bad"))
     if status.is_connected and status.transport in ("polling", "http"):
@@ -43,6 +50,9 @@ def badge(store: Store, *, now: float) -> Value:  # noqa: ARG001  # every view i
         "nextDialAt": _ms(status.next_dial_at),
         "reason": None if status.is_connected else status.reason,
         "sequence": store.sequence,
+        "staleSince": _ms(stale_since(store, now=now)),
+        "toSend": outbox.count(store),
+        "refused": outbox.count(store, is_refused=True),
     }
 
 
@@ -50,6 +60,12 @@ def _ms(moment: float | None) -> int | None:
     return None if moment is None else round(moment * 1000)
 
 
-def is_offline(status: ConnectionStatus, *, now: float, after_s: float = 5.0) -> bool:
-    """Tell whether the link has been down long enough that what is shown must be called old."""
-    return not status.is_connected and now - status.since > after_s
+def stale_since(store: Store, *, now: float, after_s: float = 5.0) -> float | None:
+    """Return since when what is shown is no longer current, None while it is, or was up to `after_s` ago."""
+    if store.connection.is_connected:
+        return None
+    newest = store.feed(limit=1, channels=("connection",), types=_LINK_TYPES)
+    if not newest or newest[0].envelope.type != ConnectionLost.TYPE:
+        return None  # there was no link yet, or it is being checked: nothing has been missed
+    lost_at = newest[0].received_at
+    return lost_at if now - lost_at > after_s else None

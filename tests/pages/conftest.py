@@ -31,8 +31,11 @@ class RecordingClient:
     is_silent: bool = False
     reconnects: int = 0
     http_url: str = "http://127.0.0.1:9"
+    outbox: Any = None
 
-    def send(self, envelope: Envelope, *, expected_offset: int | None = None) -> Future[str]:
+    def send(
+        self, envelope: Envelope, *, expected_offset: int | None = None, follows: int | None = None
+    ) -> Future[str]:
         """Record a write and answer it at once, unless told to be silent."""
         self.sent.append((envelope, expected_offset))
         future: Future[str] = Future()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
 from realtime.store import ConnectionState, ConnectionStatus, Store
 from realtime.views import words
-from realtime.views.connection import badge, is_offline
+from realtime.views.connection import badge, stale_since
 from realtime.views.feed import newest
 from realtime.views.schema import columns_of, label_of
 from tests.views.support import NOON, Filler
@@ -104,11 +104,19 @@ def test_the_badge_has_a_shape_and_a_word(state: ConnectionState, transport: str
     json.dumps(value)
 
 
-def test_a_short_loss_isnt_offline() -> None:
-    """Old is said after five seconds without a link."""
-    down = ConnectionStatus(state=ConnectionState.RECONNECTING, since=NOON)
-    assert not is_offline(down, now=NOON + 2)
-    assert is_offline(down, now=NOON + 6)
+def test_a_short_loss_makes_nothing_stale() -> None:
+    """Old is said after five seconds without a link, since the loss, however often it was dialed again meanwhile."""
+    store = Store()
+    assert stale_since(store, now=NOON) is None, "nothing was there to become stale"
+    store.raise_local(ConnectionLost(timestamp="2026-01-01T00:00:00Z", reason="cut"), now=NOON)
+    for moment in (NOON, NOON + 6):
+        store.set_connection(ConnectionStatus(state=ConnectionState.RECONNECTING, since=moment), now=moment)
+        assert stale_since(store, now=NOON + 2) is None
+        assert stale_since(store, now=NOON + 7) == NOON
+    assert badge(store, now=NOON + 7)["staleSince"] == NOON * 1000
+    store.raise_local(ConnectionRestored(timestamp="2026-01-01T00:00:09Z", downtime=9.0), now=NOON + 9)
+    store.set_connection(ConnectionStatus(state=ConnectionState.CONNECTED, since=NOON + 9), now=NOON + 9)
+    assert stale_since(store, now=NOON + 90) is None
 
 
 @pytest.mark.parametrize(

@@ -13,5 +13,6 @@ button:hover { border-color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 12px; margin: 4px 0 0; font-size: 12px; color: var(--soft); }
 dt, dd { margin: 0; } dd { text-align: right; font-variant-numeric: tabular-nums; color: var(--st-text-color); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.to-send { font-size: 12px; margin-top: 4px; color: var(--st-blue-text-color); } .to-send[hidden] { display: none; }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
 `;

@@ -7,8 +7,10 @@ import { ago, count, exact } from "./format.js";
 import { css } from "./badge.css.js";
 import { currentHold, watchHold } from "./hold.js";
 import { retryNow, watchStatus } from "./link.js";
+import { setStale } from "./stale.js";
 
 const SETTLES_AFTER_MS = 1000;
+const STALE_AFTER_MS = 5000;
 const MANY = 500;
 const badges = new WeakMap();
 
@@ -39,6 +41,8 @@ class Badge {
     this.button.type = "button";
     this.button.hidden = true;
     this.button.onclick = () => this.retry();
+    this.toSend = make("div", "to-send");
+    this.toSend.hidden = true;
     this.state.append(this.symbol, this.word, this.rest, this.button);
     this.facts = new Map();
     const list = make("dl");
@@ -47,7 +51,7 @@ class Badge {
       this.facts.set(name, fact);
       list.append(make("dt", "", name), fact);
     }
-    this.root.append(this.state, list);
+    this.root.append(this.state, list, this.toSend);
     parent.append(make("style", "", css), this.root);
     this.endings = [watchHold(() => this.show(true)), everySecond(() => this.show())];
     this.addNetworkWatch();
@@ -105,6 +109,14 @@ class Badge {
     if (!isSettled) this.settling = setTimeout(() => this.show(), SETTLES_AFTER_MS - (now - this.pending.since) + 5);
     else this.draw(next);
     this.drawFacts(now);
+    setStale(this.staleSince(now));
+  }
+
+  /** Return since when nothing on the page is current: the app's link to the gateway is down, or this tab's to the app. */
+  staleSince(now) {
+    const { downSince, hasBeenLive } = this.link;
+    if (hasBeenLive && downSince !== null && now - downSince > STALE_AFTER_MS) return downSince;
+    return this.value?.staleSince ?? null;
   }
 
   draw({ key, symbol, word, tone, rest = "", canRetry = false }) {
@@ -127,6 +139,11 @@ class Badge {
     );
     say(this.facts.get("Last event"), lastEventAt ? ago(lastEventAt, now) : "–");
     this.facts.get("Last event").title = lastEventAt ? exact(lastEventAt) : "";
+    const { toSend = 0, refused = 0 } = this.value ?? {};
+    const parts = toSend ? [`◌ ${count(toSend)} ${toSend === 1 ? "change" : "changes"} to be sent`] : [];
+    if (refused) parts.push(`■ ${count(refused)} refused`);
+    say(this.toSend, parts.join(" · "));
+    this.toSend.hidden = parts.length === 0;
   }
 
   /** Put the tab's channel, the hold and the store's link into one state; what is nearest to the reader comes first. */
