@@ -3,6 +3,7 @@
 
 import { currentHold, setHold, watchHold } from "./hold.js";
 import { mayAskForTickets, subscribe } from "./link.js";
+import { watchStale } from "./stale.js";
 
 const FRAME_MS = 16;
 const ASK_AGAIN_MS = 3500;
@@ -46,6 +47,7 @@ class Following {
   update(data, paint, { ready, isBusy, ignoresHold = false }) {
     Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold });
     setHold(data.hold);
+    if (!ignoresHold && !data.view.startsWith("health")) this.endStale ??= watchStale(this.root);
     if (data.channel !== this.channel) {
       this.channel = data.channel;
       this.newest = this.painted = this.ticket = null;
@@ -136,6 +138,7 @@ class Following {
     cancelAnimationFrame(this.frame);
     document.removeEventListener("visibilitychange", this.wake);
     this.stopWatching();
+    this.endStale?.();
     this.leave?.();
   }
 }
