@@ -25,6 +25,8 @@ from starlette.routing import BaseRoute
 
 from realtime.client import Outbox, WebSocketClient
 from realtime.client.consumer import consumer_name
+from realtime.client.memory import FILE_NAME as MEMORY_NAME
+from realtime.client.memory import Memory
 from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
 from realtime.client.outbox_file import OutboxFile
 from realtime.client.sampling import Sampler, dead_letters_at
@@ -82,6 +84,7 @@ class Process:
                 await stack.enter_async_context(self._gateway.running())
             outbox = self._open_outbox()
             stack.push_async_callback(asyncio.to_thread, outbox.close)
+            memory = await asyncio.to_thread(Memory.open, settings.data_dir / MEMORY_NAME)
             client = WebSocketClient(
                 socket_url(base_url),
                 http_url=base_url,
@@ -89,6 +92,7 @@ class Process:
                 token=token,
                 outbox=outbox,
                 consumer=consumer_name(settings.data_dir),
+                resume_from=memory.positions(),
             )
             runtime = Runtime(
                 settings=settings,
@@ -102,6 +106,8 @@ class Process:
             stack.callback(uninstall)
             await stack.enter_async_context(self._live.running())
             stack.callback(_warn_before_stopping(self._say_goodbye))
+            memory.start(self._store)
+            stack.push_async_callback(asyncio.to_thread, memory.stop)
             # Neither is joined on the loop: it is the loop that answers their last request.
             client.connect()
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
