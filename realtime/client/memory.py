@@ -45,7 +45,7 @@ class Memory:
     """What the app remembers. `start` begins to keep a store's positions and spans; `stop` writes the last and ends."""
 
     def __init__(self, connection: sqlite3.Connection | None) -> None:
-        """Read all there is; None: nothing is kept. Raises sqlite3.Error and ValueError when it is no memory of ours."""
+        """Read all there is; None: nothing is kept. Raises sqlite3.Error or ValueError when it isn't ours."""
         self._connection = connection
         self._positions = {} if connection is None else _read_positions(connection)
         self._spans = () if connection is None else _read_spans(connection)
