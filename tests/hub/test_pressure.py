@@ -7,6 +7,7 @@ import gc
 import socket
 import time
 import weakref
+from contextlib import AsyncExitStack
 
 from realtime.hub import Member, OutPublication
 from realtime.metrics import REGISTRY
@@ -25,7 +26,7 @@ class Frozen:
         self._socket.setblocking(False)
         self._address = served.url.removeprefix("ws://").removesuffix("/ws").split(":")
 
-    async def subscribe(self, channel: str) -> None:
+    async def subscribe(self, *channels: str) -> None:
         """Dial, and say connect and subscribe in one frame."""
         loop = asyncio.get_running_loop()
         await loop.sock_connect(self._socket, (self._address[0], int(self._address[1])))
@@ -34,7 +35,10 @@ class Frozen:
         )
         await loop.sock_sendall(self._socket, f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
         await loop.sock_recv(self._socket, 4096)
-        text = f'{{"id":1,"connect":{{}}}}\n{{"id":2,"subscribe":{{"channel":"{channel}"}}}}'.encode()
+        lines = ['{"id":1,"connect":{}}']
+        lines += [f'{{"id":{number},"subscribe":{{"channel":"{name}"}}}}' for number, name in enumerate(channels, 2)]
+        text = "\n".join(lines).encode()
+        assert len(text) < 126
         mask = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0])
         await loop.sock_sendall(self._socket, mask + text)
 
@@ -116,6 +120,93 @@ async def test_a_frozen_client_delays_nobody_and_is_closed_as_slow() -> None:
         await frozen.read_until(DisconnectCode.SLOW)
         frozen.close()
         await eventually(lambda: len(served.hub.members) == 1)
+
+
+@in_loop
+async def test_one_frozen_client_among_two_hundred_costs_the_others_nothing() -> None:
+    """All 199 get every event, each at once, while what waits for the frozen one is bounded; then it is closed as slow.
+
+    The frozen one is jammed by a channel that only it hears, so that the others carry no more than their own.
+    """
+    limit_bytes, others, events = 100_000, 199, 60
+    async with serving(name="two hundred", queue_bytes=limit_bytes) as served, AsyncExitStack() as stack:
+        wires = [await stack.enter_async_context(dialled(served.url)) for _ in range(others)]
+        await asyncio.gather(*(wire.ask("subscribe", channel="a") for wire in wires))
+        frozen = Frozen(served)
+        await frozen.subscribe("jam", "a")
+        await eventually(lambda: len(served.hub.subscribers("jam")) == 1)
+        [stuck] = served.hub.subscribers("jam")
+        while not stuck.backlog_bytes:
+            served.backend.add("jam", BIG)
+            await asyncio.sleep(0)
+        deepest = 0
+        for number in range(1, events + 1):
+            served.backend.add("a", b"1")
+            deepest = max(deepest, stuck.backlog_bytes)
+            # Delivered before the next one is published: nobody waits for the frozen one to be given up on.
+            offsets = {(await wire.publication())["offset"] for wire in wires}
+            assert offsets == {number}
+        assert stuck in served.hub.subscribers("a")
+        assert 0 < deepest <= limit_bytes + len(BIG) + 1000
+        while not stuck.is_closed:
+            served.backend.add("jam", BIG)
+            deepest = max(deepest, stuck.backlog_bytes)
+            await asyncio.sleep(0)
+        served.backend.add("a", b"1")
+        assert {(await wire.publication())["offset"] for wire in wires} == {events + 1}
+        assert deepest <= limit_bytes + len(BIG) + 1000
+        assert counted("tideboard_slow_closed", "two hundred") == 1
+        await frozen.read_until(DisconnectCode.SLOW)
+        frozen.close()
+        assert len(served.hub.subscribers("a")) == others
+
+
+@in_loop
+async def test_an_event_alone_goes_out_alone_and_at_once() -> None:
+    """Nobody waits for a batch to fill; each is a message of its own, sent in the turn it was published."""
+    async with serving() as served, dialled(served.url) as wire:
+        await wire.ask("subscribe", channel="a")
+        [member] = served.hub.subscribers("a")
+        for number in range(1, 6):
+            wire.messages.clear()
+            served.backend.add("a", b"1")
+            assert member.backlog_bytes == 0, "it was given to the socket before `add` returned"
+            assert (await wire.publication())["offset"] == number
+            assert len(wire.messages) == 1
+
+
+@in_loop
+async def test_what_has_a_position_is_never_coalesced() -> None:
+    """Not even where the backend would allow it: a dropped offset looks like a gap. Critical events all have one."""
+    async with serving(queue_bytes=10_000_000) as served, dialled(served.url) as wire:
+        await wire.ask("subscribe", channel="a")
+        wire.socket.transport.pause_reading()
+        [member] = served.hub.subscribers("a")
+        total = 0
+        while not member.backlog_bytes or total < 400:
+            total += 1
+            served.hub.broadcast("a", OutPublication(BIG, offset=total, key="k", can_coalesce=True))
+            await asyncio.sleep(0)
+        wire.socket.transport.resume_reading()
+        assert [(await wire.publication())["offset"] for _ in range(total)] == list(range(1, total + 1))
+
+
+@in_loop
+async def test_bytes_and_the_deepest_queue_are_told_to_the_metrics() -> None:
+    """Every second, and when the last connection goes."""
+    async with serving(name="bytes", queue_bytes=10_000_000) as served:
+        async with dialled(served.url) as wire:
+            await wire.ask("subscribe", channel="a")
+            for _ in range(50):
+                served.backend.add("a", BIG)
+            for _ in range(50):
+                await wire.publication()
+        await eventually(lambda: not served.hub.members)
+        assert counted("tideboard_hub_bytes_out", "bytes") > 50 * len(BIG)
+        assert counted("tideboard_hub_bytes_in", "bytes") > 40
+        deepest = REGISTRY.get_sample_value("tideboard_queue_deepest_bytes", {"hub": "bytes"})
+        assert deepest is not None
+        assert deepest > len(BIG)
 
 
 @in_loop
