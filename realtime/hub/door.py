@@ -1,7 +1,7 @@
 """Lets connections in one after the other, so that a herd that comes back at once doesn't stop what is going on.
 
 First come, first served: at most so many at a time and so many a second; who finds too many before it is sent away with
-a code that means "come back". `Pace` is pure; `Door` is the event loop's.
+a code that means "come back". How fast: `pace`. Threads: the event loop's.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from realtime.hub.pace import Pace
 from realtime.protocol.codes import DisconnectCode, hang_up
 
 AT_ONCE: Final = 32
@@ -19,21 +20,6 @@ PER_S: Final = 250.0
 BURST: Final = 100
 MOST_WAITING: Final = 1000
 """Four seconds' worth: the last of them is let in before its own patience, five seconds in the public SDKs, is out."""
-
-
-class Pace:
-    """A rate with a burst: each one's turn, in the order of asking (GCRA). Seconds; the caller brings the time."""
-
-    def __init__(self, *, per_s: float, burst: int) -> None:
-        self._gap_s = 1.0 / per_s
-        self._ahead_s = (burst - 1) / per_s
-        self._next = 0.0
-
-    def turn(self, now: float) -> float:
-        """Return when the next one may go: `now`, or later."""
-        at = max(now, self._next - self._ahead_s)
-        self._next = max(self._next, now) + self._gap_s
-        return at
 
 
 class Door:

@@ -13,6 +13,7 @@ import pytest
 from realtime.errors import StorageError
 from realtime.gateway import socket as socket_module
 from realtime.gateway.log import EventLog
+from realtime.metrics import REGISTRY
 from tests.gateway.making import envelope
 from tests.gateway.sockets import line
 from tests.hub.making import Wire, dialled, in_loop
@@ -87,6 +88,8 @@ async def test_a_resume_brings_all_or_nothing(tmp_path: Path) -> None:
         assert full["offset"] == 50
         assert [one["offset"] for one in full["publications"]] == list(range(51, 151))
         assert full["publications"][0]["data"]["id"] == "e51"
+        counted = "tideboard_recoveries_total"
+        before = [REGISTRY.get_sample_value(counted, {"recovered": word}) or 0 for word in ("true", "false")]
         assert (await resume(150))["recovered"]
         for offset, epoch in [(49, top.epoch), (100, "another"), (151, top.epoch), (0, "")]:
             missed = await resume(offset, epoch)
@@ -94,6 +97,8 @@ async def test_a_resume_brings_all_or_nothing(tmp_path: Path) -> None:
             assert "publications" not in missed
             assert (missed["offset"], missed["epoch"]) == (150, top.epoch)
         assert await code_of(wire, "subscribe", channel=ORDERS, recover=True, epoch="x", offset=1, flag=2) == 112
+        after = [REGISTRY.get_sample_value(counted, {"recovered": word}) or 0 for word in ("true", "false")]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [1, 5]
 
 
 @in_loop

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.errors import Disconnect
-from realtime.hub.door import Door, Pace
+from realtime.hub.door import Door
+from realtime.hub.pace import Pace
 from realtime.protocol.codes import DisconnectCode
 from tests.hub.making import dialled, eventually, in_loop, serving
 
