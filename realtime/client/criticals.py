@@ -46,15 +46,11 @@ class _Push(msgspec.Struct, frozen=True):
     critical: _Redelivered
 
 
-class _Overdue(msgspec.Struct, frozen=True):
-    criticals: list[_Redelivered] = []
-
-
 class Criticals:
     """The critical events of one client. Without a `consumer` the gateway expects nothing, and this does nothing."""
 
     def __init__(self, consumer: str | None, *, store: Store, handlers: Handlers, now: Callable[[], float]) -> None:
-        self._consumer = consumer
+        self.consumer = consumer
         self._store = store
         self._handlers = handlers
         self._now = now
@@ -66,13 +62,13 @@ class Criticals:
     def greeting(self, *, announce: bool) -> bytes:
         """Make the `data` of `connect`: who we are, and whether we want to hear of new channels. Empty for neither."""
         said: dict[str, object] = {"announce": True} if announce else {}
-        if self._consumer is not None:
-            said["consumer"] = self._consumer
+        if self.consumer is not None:
+            said["consumer"] = self.consumer
         return msgspec.json.encode(said) if said else b""
 
     def applied(self, channel: str, epoch: str, envelopes: Sequence[tuple[Envelope, int]]) -> None:
         """Take in a run that the store and the handlers have had."""
-        if self._consumer is None:
+        if self.consumer is None:
             return
         for envelope, offset in envelopes:
             if _has_to_be_acknowledged(channel, envelope):
@@ -90,7 +86,7 @@ class Criticals:
 
         What came again and is skipped by that is taken now.
         """
-        if self._consumer is None:
+        if self.consumer is None:
             return
         since = before.offset if before is not None and before.epoch == position.epoch else 0
         for envelope, offset in history:
@@ -116,23 +112,12 @@ class Criticals:
 
     def take_acks(self) -> msgspec.Raw | None:
         """Return the data of the next `ack`, None when nothing is to be acknowledged; it is on its way then."""
-        acks = self._next_acks()
-        return msgspec.Raw(msgspec.json.encode({"events": acks})) if acks else None
-
-    def acknowledge(self, post: Callable[[bytes], bytes], *, is_followed: Callable[[str], bool]) -> None:
-        """Acknowledge over HTTP, by what posts a body to /api/ack and returns the answer, and take what comes again.
-
-        Whatever `post` raises passes through; what it didn't deliver is acknowledged when it comes again.
-        """
-        if self._consumer is None:
-            return
-        answer = post(msgspec.json.encode({"consumer": self._consumer, "events": self._next_acks()}))
-        try:
-            overdue = msgspec.json.decode(answer, type=_Overdue)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return
-        for again in overdue.criticals:
-            self._came_again(again, is_followed=is_followed)
+        places = list(self._acks)[:ACKS_AT_ONCE]
+        for place in places:
+            del self._acks[place]
+        if not places:
+            return None
+        return msgspec.Raw(msgspec.json.encode({"events": [Ack(*place) for place in places]}))
 
     def _came_again(self, again: _Redelivered, *, is_followed: Callable[[str], bool]) -> None:
         place = (again.channel, again.epoch, again.offset)
@@ -165,12 +150,6 @@ class Criticals:
         self._shown.pop(place, None)
         _keep(self._applied, place)
         _keep(self._acks, place)
-
-    def _next_acks(self) -> list[Ack]:
-        places = list(self._acks)[:ACKS_AT_ONCE]
-        for place in places:
-            del self._acks[place]
-        return [Ack(*place) for place in places]
 
 
 def _has_to_be_acknowledged(channel: str, envelope: Envelope) -> bool:

@@ -196,32 +196,9 @@ def test_without_a_name_there_is_nothing_to_acknowledge() -> None:
     desk.deliver((critical(1), 1))
     desk.install(5, (critical(5), 5))
     assert desk.acks() == []
-    desk.criticals.acknowledge(lambda _: pytest.fail("posted"), is_followed=lambda _: True)
     assert desk.criticals.greeting(announce=True) == b'{"announce":true}'
     assert desk.criticals.greeting(announce=False) == b""
     assert Desk().criticals.greeting(announce=True) == b'{"announce":true,"consumer":"app"}'
-
-
-def test_who_polls_acknowledges_and_takes_what_is_overdue() -> None:
-    """With one post; an answer that can't be read changes nothing."""
-    desk = Desk()
-    desk.deliver((critical(1), 1))
-    desk.install(9)
-    posted: list[Any] = []
-
-    def post(body: bytes) -> bytes:
-        posted.append(msgspec.json.decode(body))
-        one = msgspec.json.decode(pushed(critical(5), 5))["critical"]
-        return msgspec.json.encode({"acknowledged": 1, "criticals": [one]}) if len(posted) == 1 else b"?"
-
-    desk.criticals.acknowledge(post, is_followed=desk.followed.__contains__)
-    desk.criticals.acknowledge(post, is_followed=desk.followed.__contains__)
-    place = {"channel": ORDERS, "epoch": EPOCH}
-    assert posted == [
-        {"consumer": "app", "events": [{**place, "offset": 1}]},
-        {"consumer": "app", "events": [{**place, "offset": 5}]},
-    ]
-    assert desk.heard == ["c1", "c5"]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
