@@ -1,6 +1,7 @@
 """Holds a session's real-time: the page stands still until it is let go. The page says where its switch is.
 
 Panels hold by themselves (assets/hold.js): they are told with every mount, and keep the newest value for later.
+A reload, a second tab and a restarted browser begin as the reader left the switch: assets/hold.js keeps it in a cookie.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from realtime.live.runtime import current
 
 _HOLD: Final = "tideboard.hold"
 _SWITCH: Final = "tideboard.realtime"
+COOKIE: Final = "tideboard_realtime"
 
 
 class Hold(TypedDict):
@@ -25,7 +27,10 @@ class Hold(TypedDict):
 
 def hold_envelope() -> Hold:
     """Return the session's hold, for a panel's data."""
-    hold: Hold = st.session_state.get(_HOLD, {"held": False, "turn": 0, "at": 0})
+    if _HOLD not in st.session_state:
+        is_held = st.context.cookies.get(COOKIE) == "off"
+        st.session_state[_HOLD] = Hold(held=is_held, turn=0, at=current().store.sequence if is_held else 0)
+    hold: Hold = st.session_state[_HOLD]
     return hold
 
 
