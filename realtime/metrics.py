@@ -40,6 +40,7 @@ OUTBOX_OVERFLOWS = Counter(
 OUTBOX_OUTCOMES = Counter(
     "tideboard_outbox_outcomes", "Answers to emits: confirmed, refused, postponed", ["outcome"], registry=REGISTRY
 )
+CLIENT_POLLS = Counter("tideboard_client_polls", "Polls that were answered", registry=REGISTRY)
 CLIENT_GAPS = Counter(
     "tideboard_client_gaps", "Channels left and joined anew for a hole or a failed load", registry=REGISTRY
 )

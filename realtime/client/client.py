@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,11 +21,16 @@ from realtime.client.calls import Ack
 from realtime.client.channels import Channels
 from realtime.client.connection import Connection
 from realtime.client.criticals import Criticals
+from realtime.client.dialing import Dialing
 from realtime.client.driver import Driver
 from realtime.client.emits import document_of, envelope_of, ingest_of
 from realtime.client.handlers import Handler, Handlers
 from realtime.client.loading import Api
 from realtime.client.outbox import Outbox
+from realtime.client.polling import Polling
+from realtime.client.posting import Poster
+from realtime.client.route import Choice
+from realtime.client.telling import Telling
 from realtime.client.tops import TOPS_S
 from realtime.client.wire import Wire, offline
 from realtime.protocol.channels import SYSTEM, USERS
@@ -61,6 +67,7 @@ class WebSocketClient:
         resume_from: Mapping[str, Position] | None = None,
         outbox: Outbox | None = None,
         consumer: str | None = None,
+        transport: Choice = "auto",
     ) -> None:
         self._url = url
         self._http_url = http_url
@@ -76,7 +83,7 @@ class WebSocketClient:
         self._outbox = outbox
         self._handlers = Handlers()
         self._criticals = Criticals(consumer, store=store, handlers=self._handlers, now=now)
-        self._connection = Connection(jitter=jitter)
+        self._connection = Connection(jitter=jitter, transport=transport)
         self._source = f"/tideboard/app/{socket.gethostname() or 'host'}"
         self._lock = threading.Lock()
         self._running: _Running | None = None
@@ -159,6 +166,15 @@ class WebSocketClient:
             raise ValueError("Give seconds above 0, or None to leave it to the gateway.")
         self._change_retry(heartbeat_s=interval)
 
+    def set_transport(self, choice: Choice) -> None:
+        """Connect by `websocket`, by `polling`, or `auto`: polling where the socket can't be had."""
+        with self._lock:
+            running = self._running
+            if running is None:
+                self._connection.route.choice = choice
+        if running is not None:
+            running.driver.wish(partial(self._connection.set_transport, choice))
+
     # Events
 
     def subscribe(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -216,21 +232,32 @@ class WebSocketClient:
                 self._running.wire.transport.ring()
 
     def _start(self) -> _Running:
-        wire = Wire(now=self._now)
+        api = Api(self._http_url, token=self._token)
+        wire = Wire(
+            now=self._now,
+            polling=Polling(api, consumer=self._criticals.consumer, now=self._now),
+            poster=Poster(api, version_of=self._version_of),
+        )
         if self._outbox is not None:
             wire.on_open = self._outbox.opened
             self._outbox.attach(wire)
-        api = Api(self._http_url, token=self._token)
         channels = Channels(
             self._channel_names, wire=wire, api=api, store=self._store, handlers=self._handlers,
             criticals=self._criticals, now=self._now, jitter=self._jitter,
             top_check_s=self._top_check_s, resume_from=self._resume_from,
         )  # fmt: skip
+        greeting = partial(self._criticals.greeting, announce=self._announce)
         driver = Driver(
-            url=self._url, connection=self._connection, channels=channels, wire=wire, store=self._store,
-            handlers=self._handlers, token=self._token, now=self._now, steady=self._steady, announce=self._announce,
+            connection=self._connection, channels=channels, wire=wire,
+            dialing=Dialing(self._url, wire=wire, token=self._token, greeting=greeting),
+            telling=Telling(connection=self._connection, wire=wire, store=self._store, handlers=self._handlers),
+            version_of=self._version_of, now=self._now, steady=self._steady,
         )  # fmt: skip
         return _Running(driver, wire, api)
+
+    def _version_of(self, collection: str, identifier: str) -> int | None:
+        state = self._store.document(collection, identifier)
+        return None if state is None else state.offset
 
 
 class _Running:
@@ -247,5 +274,5 @@ class _Running:
         try:
             self.driver.run()
         finally:
-            self.wire.transport.close()
+            self.wire.close()
             self._api.close()

@@ -12,7 +12,20 @@ from typing import Final
 
 import msgspec
 
-from realtime.client.phases import TRANSITIONS, WITH_SOCKET, Dial, Effect, Hangup, Open, Phase, Ping, Raise, Renew
+from realtime.client.phases import (
+    TRANSITIONS,
+    WITH_SOCKET,
+    Dial,
+    Effect,
+    Hangup,
+    Open,
+    Phase,
+    Ping,
+    Probe,
+    Raise,
+    Renew,
+)
+from realtime.client.route import Choice, Route, Way
 from realtime.errors import ProtocolError
 from realtime.protocol.codes import ErrorCode, may_reconnect
 from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
@@ -38,8 +51,10 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 class Connection:
     """The life of the client's connection: facts in, effects out."""
 
-    def __init__(self, *, jitter: Callable[[], float], retry: Retry | None = None) -> None:
+    def __init__(self, *, jitter: Callable[[], float], retry: Retry | None = None, transport: Choice = "auto") -> None:
         self.retry = retry or Retry()
+        self.route = Route(transport, jitter=jitter)
+        self.over: Way = self.route.first
         self.phase = Phase.IDLE
         self.since = 0.0
         self.generation = 0
@@ -111,6 +126,15 @@ class Connection:
         self.attempts = 0
         return [*effects, *self._dial(now)]
 
+    def set_transport(self, choice: Choice, now: float) -> list[Effect]:
+        """Choose how to connect; what isn't allowed any more is hung up and dialed the other way, which is no loss."""
+        self.route.choice = choice
+        if self.phase in WITH_SOCKET and not self.route.allows(self.over):
+            return self._switch(now, self.route.first, reason="The transport was switched.")
+        if self.phase is Phase.LIVE:
+            self.route.synced(self.over, now)
+        return []
+
     # What happened
 
     def dialed(self, generation: int, now: float) -> list[Effect]:
@@ -125,8 +149,18 @@ class Connection:
         """Take in that no socket could be had."""
         if self._is_stale(generation):
             return []
-        self._wait(now, reason)
-        return []
+        instead = self.route.failed(self.over)
+        if instead is not None:
+            self.reason = reason
+            return self._dial(now, over=instead, is_instead=True)
+        # When polls aren't answered either, why there is no socket says more.
+        return self._wait(now, (self.reason if self.over == "polling" else None) or reason)
+
+    def probed(self, generation: int, now: float, *, is_open: bool) -> list[Effect]:
+        """Take in whether a socket could be had while polling: if so, it is dialed, and nobody calls that a loss."""
+        if self._is_stale(generation) or self.over != "polling":
+            return []
+        return self._switch(now, "websocket", reason="The WebSocket can be had again.") if is_open else []
 
     def welcomed(self, generation: int, now: float, *, ping_s: float, expires_in_s: float | None = None) -> None:
         """Take in that `connect` was accepted; the server pings every `ping_s` seconds, 0 for never."""
@@ -144,17 +178,15 @@ class Connection:
             return []
         effects = self._let_go(now, reason=reason)
         if is_temporary or code in (ErrorCode.TOKEN_EXPIRED, ErrorCode.EXPIRED):
-            self._wait(now, reason)
-        else:
-            self.reason = reason
-            self._enter(Phase.REFUSED, now)
-        return effects
+            return [*effects, *self._wait(now, reason)]
+        return [*effects, *self._end(now, reason)]
 
     def synced(self, generation: int, now: float) -> list[Effect]:
         """Take in that everything was caught up: only now the backoff starts over."""
         if self._is_stale(generation) or self.phase is Phase.LIVE:
             return []
         self._enter(Phase.LIVE, now)
+        self.route.synced(self.over, now)
         self.attempts = 0
         self.last_connected_at = now
         self.reason = None
@@ -182,14 +214,16 @@ class Connection:
         """Take in that the socket is gone or useless. The close code says whether to come back."""
         if self._is_stale(generation):
             return []
-        words = reason or "The connection was cut."
+        words, was_opening = reason or "The connection was cut.", self.phase is Phase.OPENING
         effects = self._let_go(now, reason=words)
-        if may_reconnect(code):
-            self._wait(now, words)
-        else:
+        if not may_reconnect(code):
+            return [*effects, *self._end(now, words)]
+        # A proxy may let the upgrade through and nothing after it.
+        instead = self.route.failed(self.over) if was_opening else None
+        if instead is not None:
             self.reason = words
-            self._enter(Phase.REFUSED, now)
-        return effects
+            return [*effects, *self._dial(now, over=instead, is_instead=True)]
+        return [*effects, *self._wait(now, words)]
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
@@ -203,9 +237,12 @@ class Connection:
             since = self.since if self.phase is Phase.OPENING else self._heard_at
             return self.closed(self.generation, now, reason=f"The gateway {words} for {now - since:.0f} s.")
         effects: list[Effect] = []
-        if self.is_open and self.retry.heartbeat_s is not None and now >= self._ping_due():
+        if self.is_open and self._has_heartbeat and now >= self._ping_due():
             self._pinged_at = now
             effects.append(Ping(self.generation))
+        if self.phase is Phase.LIVE and self.route.is_probe_due(now):
+            self.route.probed(now)
+            effects.append(Probe(self.generation))
         if self.is_open and self._renew_at is not None and now >= self._renew_at:
             self._renew_at = None
             effects.append(Renew(self.generation))
@@ -222,7 +259,8 @@ class Connection:
         return (
             self.next_dial_at,
             self._dead_at(),
-            self._ping_due() if self.is_open and self.retry.heartbeat_s is not None else None,
+            self._ping_due() if self.is_open and self._has_heartbeat else None,
+            self.route.probe_at if self.phase is Phase.LIVE else None,
             self._renew_at if self.is_open else None,
         )
 
@@ -231,9 +269,14 @@ class Connection:
         if self.phase is Phase.OPENING:
             return self.since + OPENING_S
         interval = self._ping_s
-        if self.retry.heartbeat_s is not None:
+        if self._has_heartbeat and self.retry.heartbeat_s is not None:
             interval = min(interval or self.retry.heartbeat_s, self.retry.heartbeat_s)
         return self._heard_at + interval + self.retry.slack_s if self.is_open and interval else None
+
+    @property
+    def _has_heartbeat(self) -> bool:
+        """Tell whether silence is answered by a ping; a poll that isn't answered fails by itself."""
+        return self.retry.heartbeat_s is not None and self.over == "websocket"
 
     def _ping_due(self) -> float:
         return max(self._heard_at, self._pinged_at) + (self.retry.heartbeat_s or 0.0)
@@ -243,26 +286,45 @@ class Connection:
         self.stale_facts += is_stale
         return is_stale
 
-    def _dial(self, now: float) -> list[Effect]:
+    def _dial(self, now: float, *, over: Way | None = None, is_instead: bool = False) -> list[Effect]:
+        """Dial. What is dialed at once in place of a failed dial belongs to the same attempt."""
         self._enter(Phase.DIALING, now)
+        self.over = over or self.route.first
         self.generation += 1
-        self.attempts += 1
-        return [Dial(self.generation)]
+        self.attempts += not is_instead
+        return [Dial(self.generation, self.over)]
 
-    def _wait(self, now: float, reason: str) -> None:
+    def _switch(self, now: float, over: Way, *, reason: str) -> list[Effect]:
+        """Hang up and dial the other way; people are told of a loss only if that comes to nothing."""
+        hangup = Hangup(self.generation, reason)
+        return [hangup, *self._dial(now, over=over)]
+
+    def _wait(self, now: float, reason: str) -> list[Effect]:
         self._enter(Phase.WAITING, now)
         self.reason = reason
         self.next_dial_at = now + self.retry.delay_s(max(self.attempts - 1, 0), jitter=self._jitter)
+        return self._tell_of_loss(now, reason)
+
+    def _end(self, now: float, reason: str) -> list[Effect]:
+        self._enter(Phase.REFUSED, now)
+        self.reason = reason
+        return self._tell_of_loss(now, reason)
 
     def _let_go(self, now: float, *, reason: str) -> list[Effect]:
         """Close the socket if there is one, and tell people if they had been told that all is well."""
         effects: list[Effect] = []
         if self.phase in WITH_SOCKET:
             effects.append(Hangup(self.generation, reason))
-        if self.phase in (Phase.SYNCING, Phase.LIVE) and self._was_live and self.lost_at is None:
-            self.lost_at = now
-            effects.append(Raise(ConnectionLost(timestamp=_iso(now), reason=reason)))
+        if self.phase in (Phase.SYNCING, Phase.LIVE):
+            effects += self._tell_of_loss(now, reason)
         return effects
+
+    def _tell_of_loss(self, now: float, reason: str) -> list[Effect]:
+        """Tell people once that what they see isn't current any more."""
+        if not self._was_live or self.lost_at is not None:
+            return []
+        self.lost_at = now
+        return [Raise(ConnectionLost(timestamp=_iso(now), reason=reason))]
 
     def _enter(self, phase: Phase, now: float) -> None:
         """Change the phase; the only place that does. Raises ProtocolError when the table doesn't allow it."""

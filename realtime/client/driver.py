@@ -11,32 +11,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, TypeAlias
 
-import msgspec
-
-from realtime import __version__
 from realtime.client.answers import error_of, words_of
 from realtime.client.asleep import Clocks
 from realtime.client.calls import Purpose
 from realtime.client.channels import Channels
 from realtime.client.connection import ABNORMAL, Connection
+from realtime.client.dialing import Dialing
 from realtime.client.emits import fail, resolve
-from realtime.client.handlers import Handlers
-from realtime.client.phases import Dial, Effect, Hangup, Open, Phase, Ping, Raise
+from realtime.client.phases import Dial, Effect, Hangup, Open, Phase, Ping, Probe, Raise
+from realtime.client.telling import Telling
 from realtime.client.wire import Wire
 from realtime.errors import Disconnect, NotConnected, ProtocolError
-from realtime.metrics import CLIENT_DIALS, CLIENT_STALE
-from realtime.protocol.events import Envelope, data_of
-from realtime.protocol.frames import (
-    NO_DATA,
-    Command,
-    ConnectRequest,
-    Publication,
-    Push,
-    Reply,
-    TokenRequest,
-    decode_replies,
-)
-from realtime.store import ConnectionStatus, Store
+from realtime.protocol.frames import Publication, Push, Reply, decode_replies
 
 _TURN_S: Final = 1.0
 _BREATH_S: Final = 0.1
@@ -51,34 +37,26 @@ class Driver:
     def __init__(
         self,
         *,
-        url: str,
         connection: Connection,
         channels: Channels,
         wire: Wire,
-        store: Store,
-        handlers: Handlers,
-        token: Callable[[], str] | None,
+        dialing: Dialing,
+        telling: Telling,
+        version_of: Callable[[str, str], int | None],
         now: Callable[[], float],
         steady: Callable[[], float],
-        announce: bool,
     ) -> None:
-        self._url = url
         self._connection = connection
         self._channels = channels
         self._wire = wire
-        self._store = store
-        self._handlers = handlers
-        self._token = token
+        self._dialing = dialing
+        self._telling = telling
+        self._version_of = version_of
         self._now = now
         self._steady = steady
         self._clocks = Clocks()
-        self._announce = announce
         self._wishes: deque[Wish | None] = deque()
-        self._fresh_token = ""
         self._wants_pong = False
-        self._told: tuple[object, ...] = ()
-        self._told_at = 0.0
-        self._stale_told = 0
 
     def wish(self, fact: Wish | None) -> None:
         """Have the thread give the connection a fact, or end (None). Threads: any."""
@@ -127,7 +105,7 @@ class Driver:
         """Return how long nothing has to be done unless something comes."""
         if self._connection.is_open and self._channels.is_loading:
             return 0.0
-        moments = (self._connection.wake_at, self._channels.due_at)
+        moments = (self._connection.wake_at, self._channels.due_at, self._wire.polling.due_at)
         due = min((moment for moment in moments if moment is not None), default=now + _TURN_S)
         return min(max(due - now, 0.0), _TURN_S)
 
@@ -138,10 +116,13 @@ class Driver:
         if overdue is not None:
             raise NotConnected("The gateway didn't answer a command in time.")
         channels.do_due(now)
+        if self._wire.polling.is_due(now):
+            self._take(self._wire.polling.poll())
         if channels.has_gap:
             channels.has_gap = False
             connection.unsynced(connection.generation, now)
-        if connection.phase is Phase.SYNCING and channels.are_settled:
+        is_current = channels.are_settled and not self._wire.polling.is_behind
+        if connection.phase is Phase.SYNCING and is_current:
             self._carry_out(connection.synced(connection.generation, now))
 
     def _receive(self) -> None:
@@ -206,45 +187,44 @@ class Driver:
             expires_in_s = float(reply.refresh.ttl) if reply.refresh.expires else None
             self._connection.renewed(self._connection.generation, self._now(), expires_in_s=expires_in_s)
 
-    def _version_of(self, collection: str, identifier: str) -> int | None:
-        state = self._store.document(collection, identifier)
-        return None if state is None else state.offset
-
     # The connection's effects
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Dial):
-                self._dial(effect.generation)
+                self._dial(effect)
             elif isinstance(effect, Hangup):
                 self._cut()
             elif isinstance(effect, Open):
                 self._open()
             elif isinstance(effect, Raise):
-                self._raise(effect)
+                now = self._now()
+                self._tell(now)
+                self._telling.news(effect.event, now)
             elif isinstance(effect, Ping):
                 self._wire.transport.ping()
+            elif isinstance(effect, Probe):
+                is_open = self._dialing.probe()
+                self._carry_out(self._connection.probed(effect.generation, self._now(), is_open=is_open))
             else:
-                self._renew()
+                self._dialing.renew()
 
-    def _dial(self, generation: int) -> None:
+    def _dial(self, dial: Dial) -> None:
         self._tell(self._now())
-        self._wire.generation = generation
         try:
-            self._fresh_token = self._ask_for_token()
-            self._wire.transport.open(self._url)
+            self._dialing.dial(dial.generation, dial.over)
         except NotConnected as error:
-            CLIENT_DIALS.labels(outcome="failed").inc()
-            self._carry_out(self._connection.dial_failed(generation, str(error), self._now()))
+            self._carry_out(self._connection.dial_failed(dial.generation, str(error), self._now()))
             return
-        CLIENT_DIALS.labels(outcome="opened").inc()
-        self._carry_out(self._connection.dialed(generation, self._now()))
+        self._carry_out(self._connection.dialed(dial.generation, self._now()))
 
     def _open(self) -> None:
-        greeting = self._channels.criticals.greeting(announce=self._announce)
-        data = msgspec.Raw(greeting) if greeting else NO_DATA
-        request = ConnectRequest(token=self._fresh_token, data=data, name="tideboard", version=__version__)
-        self._wire.send([self._wire.numbered(Purpose.CONNECT, Command(connect=request))])
+        """Send `connect`; who polls is let in by having been answered."""
+        if self._connection.over == "polling":
+            self._connection.welcomed(self._connection.generation, self._now(), ping_s=0)
+            self._begin()
+        else:
+            self._dialing.greet()
 
     def _let_in(self, reply: Reply) -> None:
         now, connection, result = self._now(), self._connection, reply.connect
@@ -259,34 +239,11 @@ class Driver:
         expires_in_s = float(result.ttl) if result.expires else None
         connection.welcomed(connection.generation, now, ping_s=float(result.ping), expires_in_s=expires_in_s)
         self._wants_pong = result.pong
-        self._channels.begin(now)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._channels.begin(self._now())
         self._wire.begin_emits()
-
-    def _renew(self) -> None:
-        command = Command(refresh=TokenRequest(token=self._ask_for_token()))
-        self._wire.send([self._wire.numbered(Purpose.RENEW, command)])
-
-    def _ask_for_token(self) -> str:
-        """Ask the owner for a token. Raises NotConnected: no token is no connection."""
-        try:
-            return "" if self._token is None else self._token()
-        except Exception as error:  # it is someone else's code
-            _log.exception("No token could be had")
-            raise NotConnected(f"No token could be had: {type(error).__name__}.") from error
-
-    def _raise(self, effect: Raise) -> None:
-        now, event = self._now(), effect.event
-        self._tell(now)
-        self._store.raise_local(event, now=now)
-        envelope = Envelope(
-            id=f"local-{self._connection.generation}",
-            source="/tideboard/client",
-            type=event.TYPE,
-            specversion="1.0",
-            time=event.timestamp,
-            data=data_of(event),
-        )
-        self._handlers.call((envelope,))
 
     def _closed(self, reason: str, *, code: int = ABNORMAL) -> list[Effect]:
         return self._connection.closed(self._connection.generation, self._now(), code=code, reason=reason)
@@ -294,32 +251,10 @@ class Driver:
     def _cut(self) -> None:
         """Hang up and forget all that belonged to this dial."""
         self._wire.end_emits()
-        self._wire.transport.hang_up()
+        self._wire.hang_up()
         self._channels.cut()
         for call in self._wire.calls.drop_all():
             fail(call, _LOST)
 
     def _tell(self, now: float) -> None:
-        """Hand the status to the store when it changed, and the running numbers once a second."""
-        connection = self._connection
-        reason = connection.reason or (self._channels.problem if connection.is_open else None)
-        told = (connection.phase, connection.since, connection.generation, connection.next_dial_at, reason)
-        if told == self._told and 0 <= now - self._told_at < _TURN_S:
-            return
-        self._told, self._told_at = told, now
-        CLIENT_STALE.inc(connection.stale_facts - self._stale_told)
-        self._stale_told = connection.stale_facts
-        status = ConnectionStatus(
-            state=connection.state,
-            since=connection.since,
-            attempts=connection.attempts,
-            next_dial_at=connection.next_dial_at,
-            connected_since=connection.connected_since,
-            downtime_s=connection.downtime_s,
-            reason=reason,
-            dials=connection.generation,
-            reconnects=connection.reconnects,
-            bytes_in=self._wire.transport.bytes_in,
-            bytes_out=self._wire.transport.bytes_out,
-        )
-        self._store.set_connection(status, now=now)
+        self._telling.status(now, problem=self._channels.problem if self._connection.is_open else None)

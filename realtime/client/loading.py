@@ -1,13 +1,13 @@
 """Fetches snapshots over HTTP, a page at a time, so that the socket is read in between. No store, no socket.
 
-Threads: driver only.
+Threads: driver only, but for `Api.post`, which any may call.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -31,12 +31,15 @@ class _Page(msgspec.Struct):
     offsets: list[int] | None = None
 
 
-class _Listed(msgspec.Struct):
+class Listed(msgspec.Struct):
+    """A collection there is, and where its stream ends."""
+
     name: str
+    position: Position | None = None
 
 
 class _Listing(msgspec.Struct):
-    collections: list[_Listed]
+    collections: list[Listed]
 
 
 _PAGES: Final = msgspec.json.Decoder(_Page)
@@ -104,22 +107,38 @@ class Api:
 
     def channels(self) -> list[str]:
         """Return the channels of all collections. Raises NotConnected."""
-        return [collection_channel(listed.name) for listed in self._get("/api/collections", _LISTINGS).collections]
+        return [collection_channel(listed.name) for listed in self.collections()]
+
+    def collections(self) -> list[Listed]:
+        """Return all collections. Raises NotConnected."""
+        return self._get("/api/collections", _LISTINGS).collections
 
     def load_page(self, loading: Loading) -> None:
         """Fetch the next page of a load. Raises NotConnected."""
         loading.take_page(self._get(loading.path, _PAGES))
 
+    def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+        """Post JSON and return the answer's status and body. Raises NotConnected when there is none. Threads: any."""
+        try:
+            answer = self._http.post(
+                path, content=body, headers={"Content-Type": "application/json", **self._bearer(), **(headers or {})}
+            )
+        except httpx.HTTPError as error:
+            raise NotConnected(
+                f"The gateway can't be reached over HTTP: {str(error) or type(error).__name__}."
+            ) from error
+        return answer.status_code, answer.content
+
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
 
+    def _bearer(self) -> dict[str, str]:
+        return {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
+
     def _get(self, path: str, decoder: msgspec.json.Decoder[_T]) -> _T:
-        headers: dict[str, Any] = {}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token()}"
         try:
-            answer = self._http.get(path, headers=headers)
+            answer = self._http.get(path, headers=self._bearer())
             if answer.status_code != httpx.codes.OK:
                 raise NotConnected(f"The gateway answered HTTP {answer.status_code} to GET {path.partition('?')[0]}.")
             return decoder.decode(answer.content)

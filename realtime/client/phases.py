@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from realtime.client.route import Way
 from realtime.protocol.events import ConnectionEvent
 
 
@@ -28,7 +29,8 @@ class Phase(Enum):
 
 TRANSITIONS: Final[Mapping[Phase, frozenset[Phase]]] = {
     Phase.IDLE: frozenset({Phase.DIALING}),
-    Phase.DIALING: frozenset({Phase.OPENING, Phase.WAITING, Phase.REFUSED, Phase.IDLE}),
+    # From dialing to dialing: the socket can't be had, polling perhaps can.
+    Phase.DIALING: frozenset({Phase.DIALING, Phase.OPENING, Phase.WAITING, Phase.REFUSED, Phase.IDLE}),
     Phase.OPENING: frozenset({Phase.SYNCING, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
     Phase.SYNCING: frozenset({Phase.LIVE, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
     Phase.LIVE: frozenset({Phase.SYNCING, Phase.WAITING, Phase.REFUSED, Phase.DIALING, Phase.IDLE}),
@@ -39,7 +41,14 @@ WITH_SOCKET: Final = frozenset({Phase.OPENING, Phase.SYNCING, Phase.LIVE})
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """Fetch a token and open a socket; report `dialed` or `dial_failed`."""
+    """Open a socket with a fresh token, or begin to poll; report `dialed` or `dial_failed`."""
+
+    generation: int
+    over: Way = "websocket"
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """Look whether a socket can be had, while this dial polls; report `probed`."""
 
     generation: int
 
@@ -75,4 +84,4 @@ class Raise(msgspec.Struct, frozen=True):
     event: ConnectionEvent
 
 
-Effect: TypeAlias = Dial | Open | Hangup | Ping | Renew | Raise
+Effect: TypeAlias = Dial | Probe | Open | Hangup | Ping | Renew | Raise

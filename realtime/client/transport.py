@@ -40,14 +40,7 @@ class Transport:
     def open(self, url: str) -> None:
         """Dial. Raises NotConnected with the reason for people."""
         try:
-            dialed = websocket.create_connection(
-                url,
-                timeout=_IO_S,
-                sockopt=_SOCKET_OPTIONS,
-                enable_multithread=True,
-                skip_utf8_validation=True,  # the JSON decoder does it, in C
-                suppress_origin=True,  # we are no browser
-            )
+            dialed = _dialed(url, timeout_s=_IO_S)
         except websocket.WebSocketBadStatusException as error:
             raise NotConnected(f"The gateway answered HTTP {error.status_code} instead of a WebSocket.") from error
         except (OSError, websocket.WebSocketException, ValueError) as error:
@@ -135,6 +128,34 @@ class Transport:
             self.bytes_out += current.send(message, opcode)
         except (OSError, websocket.WebSocketException, AttributeError) as error:
             raise NotConnected(f"The connection was cut while sending: {_words(error)}.") from error
+
+
+def can_be_had(url: str, *, hello: bytes, timeout_s: float) -> bool:
+    """Tell whether a socket can be opened and something answers a message there; takes a few times `timeout_s`."""
+    try:
+        probed = _dialed(url, timeout_s=timeout_s)
+    except (OSError, websocket.WebSocketException, ValueError):
+        return False
+    try:
+        probed.send(hello)
+        return bool(probed.recv())
+    except (OSError, websocket.WebSocketException, AttributeError):
+        return False
+    finally:
+        with contextlib.suppress(OSError, websocket.WebSocketException, AttributeError):
+            probed.send_close()
+        probed.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _dialed(url: str, *, timeout_s: float) -> websocket.WebSocket:
+    return websocket.create_connection(
+        url,
+        timeout=timeout_s,
+        sockopt=_SOCKET_OPTIONS,
+        enable_multithread=True,
+        skip_utf8_validation=True,  # the JSON decoder does it, in C
+        suppress_origin=True,  # we are no browser
+    )
 
 
 def _has_pending(current: websocket.WebSocket) -> bool:

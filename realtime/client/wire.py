@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from realtime.client.calls import ANSWER_S, Ack, Call, Calls, Purpose
+from realtime.client.emits import fail
+from realtime.client.polling import Polling
+from realtime.client.posting import Poster
 from realtime.client.transport import Transport
 from realtime.errors import NotConnected
 from realtime.protocol.frames import PONG, Command, RpcRequest, encode, encode_all
@@ -21,15 +25,17 @@ _OFFLINE: Final = "There is no connection to the gateway now, and nothing was se
 
 
 class Wire:
-    """The way out, and what waits for an answer."""
+    """The way out, socket or polls, and what waits for an answer."""
 
-    def __init__(self, *, now: Callable[[], float]) -> None:
+    def __init__(self, *, now: Callable[[], float], polling: Polling, poster: Poster) -> None:
         self.transport = Transport()
+        self.polling = polling
         self.calls = Calls()
         self.generation = 0
         self.on_open: Callable[[], None] = _nobody
         self._now = now
-        self._emit_over: tuple[int, Callable[[bytes], None]] | None = None
+        self._poster = poster
+        self._emit_over: Callable[[Call, msgspec.Raw], None] | None = None
 
     def numbered(self, purpose: Purpose, command: Command, *, channel: str = "", number: int = 0) -> Command:
         """Give a command its number and keep in mind what it is for. Raises NotConnected when too many wait."""
@@ -37,8 +43,10 @@ class Wire:
         return msgspec.structs.replace(command, id=self.calls.open(call))
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Send commands as one message. Raises NotConnected."""
-        if commands:
+        """Send commands as one message, or with the next poll. Raises NotConnected."""
+        if self.polling.is_open:
+            self.polling.send(commands)
+        elif commands:
             self.transport.send(encode_all(commands))
 
     def pong(self) -> None:
@@ -51,13 +59,29 @@ class Wire:
         return self._emit_over is not None
 
     def begin_emits(self) -> None:
-        """Let other threads send over the socket of now, and tell `on_open`, which runs on the driver's thread."""
-        self._emit_over = (self.generation, self.transport.sender())
+        """Let other threads send over the socket of now, or by posts; tell `on_open`, on the driver's thread."""
+        if self.polling.is_open:
+            self._poster.begin()
+            self._emit_over = self._poster.post
+        else:
+            self._emit_over = partial(self._send_over, self.transport.sender())
         self.on_open()
 
     def end_emits(self) -> None:
         """Let nobody else send."""
         self._emit_over = None
+        self._poster.end()
+
+    def hang_up(self) -> None:
+        """Close the socket and stop polling."""
+        self.transport.hang_up()
+        self.polling.close()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.hang_up()
+        self.transport.close()
+        self._poster.close()
 
     def emit(
         self,
@@ -66,31 +90,32 @@ class Wire:
         expected_offset: int | None = None,
         document: tuple[str, str] | None = None,
     ) -> Future[Ack]:
-        """Send an `ingest` from the caller's thread, right onto the socket. Threads: any.
+        """Send an `ingest` from the caller's thread, right onto the socket; while polling, a thread posts it.
 
-        The future fails with NotConnected when there is no connection, or it is lost before the answer.
+        The future fails with NotConnected when there is no connection, or it is lost before the answer. Threads: any.
         """
-        future: Future[Ack] = Future()
         over = self._emit_over
         if over is None:
             return offline()
+        future: Future[Ack] = Future()
+        call = Call(
+            Purpose.INGEST, self.generation, self._now() + ANSWER_S,
+            future=future, expected_offset=expected_offset, document=document,
+        )  # fmt: skip
         try:
-            generation, send = over
-            deadline = self._now() + ANSWER_S
-            call = Call(
-                Purpose.INGEST, generation, deadline,
-                future=future, expected_offset=expected_offset, document=document,
-            )  # fmt: skip
-            identifier = self.calls.open(call)
+            over(call, events)
         except NotConnected as error:
-            future.set_exception(error)
-            return future
+            fail(call, str(error))
+        return future
+
+    def _send_over(self, send: Callable[[bytes], None], call: Call, events: msgspec.Raw) -> None:
+        """Send an emit and wait for its reply. Raises NotConnected, unless whoever hung up has settled it already."""
+        identifier = self.calls.open(call)
         try:
             send(encode(Command(id=identifier, rpc=RpcRequest(method="ingest", data=events))))
-        except NotConnected as error:
+        except NotConnected:
             if self.calls.close(identifier) is not None:
-                future.set_exception(error)
-        return future
+                raise
 
 
 def _nobody() -> None:

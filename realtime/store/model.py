@@ -35,7 +35,8 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempts` counts dials since the connection was last in sync; `next_dial_at` is set while waiting for the next.
     `lag_s` is the last event's way from the gateway's commit to the store; `downtime_s` is how long the last loss took.
-    `reason` says in words for people why there is no connection, or why the last one ended.
+    `reason` says in words for people why there is no connection, or why the last one ended. `transport` is `websocket`
+    or `polling`; `poll_s` is how often it polls.
     """
 
     state: ConnectionState = ConnectionState.DISCONNECTED
@@ -52,6 +53,7 @@ class ConnectionStatus(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: float | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    poll_s: float | None = None
 
     @property
     def is_connected(self) -> bool:
