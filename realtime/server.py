@@ -21,7 +21,11 @@ from typing import Any, Final
 
 import jwt
 import streamlit as st
-from starlette.routing import BaseRoute
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
 from realtime.client.consumer import consumer_name
@@ -37,6 +41,7 @@ from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
+from realtime.metrics import REGISTRY
 from realtime.sample import Sample
 from realtime.store import Store
 
@@ -69,7 +74,8 @@ class Process:
         self._gateway = None if settings.gateway_url else Gateway(settings)
         self._store = Store(feed_size=settings.feed_size)
         self._live = Live(self._store, settings=settings, assets_folder=_ASSETS)
-        gateway_routes = [] if self._gateway is None else self._gateway.routes()
+        # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
+        gateway_routes = [Route("/metrics", _metrics)] if self._gateway is None else self._gateway.routes()
         self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
 
     @asynccontextmanager
@@ -93,6 +99,7 @@ class Process:
                 outbox=outbox,
                 consumer=consumer_name(settings.data_dir),
                 resume_from=memory.positions(),
+                transport=settings.transport,
             )
             runtime = Runtime(
                 settings=settings,
@@ -131,6 +138,10 @@ class Process:
     async def _say_goodbye(self) -> None:
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
         await asyncio.gather(*(hub.shutdown() for hub in hubs))
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(await run_in_threadpool(generate_latest, REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 def _warn_before_stopping(say_goodbye: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

@@ -17,6 +17,7 @@ from realtime.store.model import ConnectionState, ConnectionStatus
 
 SPANS_KEPT: Final = 500
 REASONS_KEPT: Final = 20
+_FAREWELL_S: Final = 3.0
 _UNKNOWN: Final = "No reason was given."
 _LENGTH: Final = re.compile(r"\d+(?:\.\d+)? (?:s|ms|min)\b")
 _DOWN: Final = frozenset(
@@ -97,8 +98,10 @@ class Timeline:
 
     def restore(self, spans: Iterable[Span]) -> None:
         """Put what an earlier process saw before what this one has seen. Call it before the first status, or soon."""
-        own = list(self._past)
-        self._past = deque([*spans, *own], maxlen=SPANS_KEPT)
+        past, own = list(spans), list(self._past)
+        if past and past[-1].state is ConnectionState.DISCONNECTED and past[-1].length_s < _FAREWELL_S:
+            past.pop()  # that process hung up because it ended: nobody was offline
+        self._past = deque([*past, *own], maxlen=SPANS_KEPT)
 
     def take(self, status: ConnectionStatus, *, now: float) -> Turn:
         """Take in the connection's status; say what it ended, if it is in sync again. O(1)."""

@@ -27,7 +27,7 @@ from realtime.protocol.events import (
     UserLogout,
 )
 from realtime.views.registry import Value, view
-from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, duration, plural
+from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, plural, span
 
 if TYPE_CHECKING:
     from realtime.store import FeedEntry, Store
@@ -116,7 +116,7 @@ def _other(event: Event, type_name: str) -> _Look:
         case ConnectionLost():
             return "■", "Connection lost", "bad", "Connection to the gateway lost", brief(event.reason, limit=80)
         case ConnectionRestored():
-            return "●", "Back online", "good", "Connection restored", f"after {duration(event.downtime)}"
+            return "●", "Back online", "good", "Connection restored", f"after {span(event.downtime)}"
         case ConnectionGap():
             return "▲", "Gap", "warn", gap_words(event.channel, event.count), ""
         case _:

@@ -49,7 +49,7 @@ def _uptime(health: HealthSnapshot, *, now: float) -> dict[str, Any]:
     is_telling = watched >= _TELLING_S  # a minute after the start, a second's outage would look like a disaster
     tone: Tone = "quiet"
     if share is not None and share < _FINE:
-        tone = "bad" if share < _POOR and is_telling else "warn"
+        tone = "quiet" if not is_telling else "bad" if share < _POOR else "warn"
     elif share is not None:
         tone = "good"
     return _number(

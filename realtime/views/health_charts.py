@@ -140,10 +140,11 @@ def delivery_times(store: Store, *, now: float) -> Value:
     }  # fmt: skip
     base = layout(bars="overlay", y_format=",~d")
     is_empty = not any(counts)
+    bare = {"range": [0, 10], "showticklabels": False, "showgrid": False}
     return figure(
         [trace],
         {**base, "annotations": [_words("No live event in 15 min")]} if is_empty else base,
-        y_axis={"range": [0, 10], "showticklabels": False} if is_empty else {"nticks": min(5, max(counts) + 1)},
+        y_axis=bare if is_empty else {"nticks": min(5, max(counts) + 1)},
         type="category", nticks=len(_BUCKET_LABELS),
     )  # fmt: skip
 

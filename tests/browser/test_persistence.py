@@ -71,6 +71,7 @@ def test_what_happens_while_it_is_off_is_counted_after_a_reload_and_shown_on_swi
 def test_the_view_is_in_the_url_of_the_health_page(page: Page, app: Process) -> None:
     """A reload shows the same window."""
     page.goto(f"{app.base_url}/health")
+    expect(badge(page)).to_contain_text(re.compile(r"Up\d+ (s|min)"))
     page.get_by_text("24 h", exact=True).click()
     expect(page).to_have_url(re.compile("window="))
     page.reload()

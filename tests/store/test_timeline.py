@@ -144,6 +144,25 @@ def test_the_time_between_two_processes_counts_for_nobody() -> None:
     assert timeline.started_at == 1000
 
 
+def test_hanging_up_at_the_end_of_a_process_isnt_being_offline() -> None:
+    """The moment between is nobody's; an hour without would be."""
+    for length, kept in ((0.1, [UP]), (3600.0, [UP, ConnectionState.DISCONNECTED])):
+        earlier, timeline = Timeline(), Timeline()
+        told(earlier, UP, at=0)
+        told(earlier, ConnectionState.DISCONNECTED, at=100)
+        timeline.restore(earlier.spans(now=100 + length))
+        assert [span.state for span in timeline.spans(now=9999)] == kept
+
+
+def test_the_moment_before_the_first_dial_is_no_span() -> None:
+    """The client is told to connect a moment after it begins."""
+    timeline = Timeline()
+    told(timeline, ConnectionState.DISCONNECTED, at=0, dials=0)
+    told(timeline, FIRST, at=0.1)
+    [first] = timeline.spans(now=1)
+    assert (first.state, first.is_first) == (FIRST, True)
+
+
 def test_uptime_counts_what_lies_in_the_window() -> None:
     """And is unknown where nothing was seen."""
     timeline = Timeline()

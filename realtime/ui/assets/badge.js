@@ -3,7 +3,7 @@
 
 import { follow } from "./channel.js";
 import { everySecond, make, say } from "./dom.js";
-import { ago, count, exact } from "./format.js";
+import { ago, count, exact, span } from "./format.js";
 import { css } from "./badge.css.js";
 import { currentHold, watchHold } from "./hold.js";
 import { retryNow, watchStatus } from "./link.js";
@@ -46,7 +46,7 @@ class Badge {
     this.state.append(this.symbol, this.word, this.rest, this.button);
     this.facts = new Map();
     const list = make("dl");
-    for (const name of ["Transport", "Lag", "Last event"]) {
+    for (const name of ["Transport", "Lag", "Last event", "Up"]) {
       const fact = make("dd", "", "–");
       this.facts.set(name, fact);
       list.append(make("dt", "", name), fact);
@@ -98,15 +98,19 @@ class Badge {
     this.component.setStateValue("channel", this.told);
   }
 
-  /** Show the present state once it has lasted a second; at once at first, and when the reader did it. */
+  /**
+   * Show the present state once what is shown hasn't been true for a second; at once at first, and when the reader did it.
+   * Counted from the end of the shown state, since a link in trouble goes through several states a second.
+   */
   show(isOwnDoing = false) {
     if (!this.link) return;
     const next = this.judge();
     const now = Date.now();
-    if (next.key !== this.pending?.key) this.pending = { key: next.key, since: now };
-    const isSettled = isOwnDoing || !this.shown || this.shown === next.key || now - this.pending.since >= SETTLES_AFTER_MS;
+    const isSame = !this.shown || this.shown === next.key;
+    this.untrueSince = isSame ? null : (this.untrueSince ?? now);
     clearTimeout(this.settling);
-    if (!isSettled) this.settling = setTimeout(() => this.show(), SETTLES_AFTER_MS - (now - this.pending.since) + 5);
+    const waitMs = isSame || isOwnDoing ? 0 : SETTLES_AFTER_MS - (now - this.untrueSince);
+    if (waitMs > 0) this.settling = setTimeout(() => this.show(), waitMs + 5);
     else this.draw(next);
     this.drawFacts(now);
     setStale(this.staleSince(now));
@@ -121,6 +125,7 @@ class Badge {
 
   draw({ key, symbol, word, tone, rest = "", canRetry = false }) {
     this.shown = key;
+    this.untrueSince = null;
     this.root.className = `tb ${tone}`;
     this.root.dataset.state = key;
     say(this.symbol, symbol);
@@ -130,7 +135,7 @@ class Badge {
   }
 
   drawFacts(now) {
-    const { transport, lagMs, lastEventAt } = this.value ?? {};
+    const { state, transport, lagMs, lastEventAt, connectedSince, since } = this.value ?? {};
     const isOwnLinkDown = this.link.isBlocked;
     say(this.facts.get("Transport"), isOwnLinkDown ? "Page refresh" : (transport ?? "–"));
     say(
@@ -139,6 +144,9 @@ class Badge {
     );
     say(this.facts.get("Last event"), lastEventAt ? ago(lastEventAt, now) : "–");
     this.facts.get("Last event").title = lastEventAt ? exact(lastEventAt) : "";
+    const upSince = state === "connected" ? (connectedSince ?? since) : null;
+    say(this.facts.get("Up"), upSince ? span(Math.max(0, Math.round((now - upSince) / 1000))) : "–");
+    this.facts.get("Up").title = upSince ? `Connected since ${exact(upSince)}` : "";
     const { toSend = 0, refused = 0 } = this.value ?? {};
     const parts = toSend ? [`◌ ${count(toSend)} ${toSend === 1 ? "change" : "changes"} to be sent`] : [];
     if (refused) parts.push(`■ ${count(refused)} refused`);

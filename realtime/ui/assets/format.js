@@ -22,7 +22,8 @@ export function ago(at, now = Date.now()) {
   return seconds < 86400 ? `${span(seconds)} ago` : moment(at, now)
 }
 
-function span(seconds) {
+/** Write a length of time in its largest units. */
+export function span(seconds) {
   if (seconds < 60) return `${seconds} s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes} min`
