@@ -74,6 +74,7 @@ class Channels:
         self._unsettled: set[str] = set()
         self._suspects: set[str] = set()  # live, but the stream's top was told to be further on
         self._loadings: dict[str, Loading] = {}
+        self._unasked: dict[str, Load] = {}  # whose history is asked for after the first page
         self._list_at: float | None = None
         self._list_problem: str | None = None
         self._tops = TopCheck(interval_s=top_check_s, jitter=jitter)
@@ -136,6 +137,7 @@ class Channels:
         except NotConnected as error:
             self._load_failed(loading, str(error))
         else:
+            self._wire.send(self._history_after_page(loading))
             self._try_to_install(loading)
 
     # What the gateway says
@@ -215,7 +217,7 @@ class Channels:
             elif isinstance(step, Lost):
                 self._tell_lost(step)
             elif isinstance(step, Load):
-                commands.append(self._load(step))
+                commands += self._load(step)
             elif isinstance(step, Leave):
                 self.has_gap = True
                 CLIENT_GAPS.inc()
@@ -271,11 +273,21 @@ class Channels:
         self._list_at = self._list_problem = None
         self._join([self._add(channel) for channel in channels if channel not in self._subscriptions])
 
-    def _load(self, load: Load) -> Command:
-        self._loadings[load.channel] = Loading(load.channel, load.number)
+    def _load(self, load: Load) -> list[Command]:
+        loading = self._loadings[load.channel] = Loading(load.channel, load.number)
+        if loading.needs_page:
+            self._unasked[load.channel] = load
+            return []
+        return [self._history_of(load)]
+
+    def _history_after_page(self, loading: Loading) -> list[Command]:
+        """Ask for the history once the first page is here: what the snapshot contains may still be on its way to us."""
+        load = self._unasked.pop(loading.channel, None)
+        return [] if load is None else [self._history_of(load)]
+
+    def _history_of(self, load: Load) -> Command:
         request = HistoryRequest(channel=load.channel, limit=load.limit, reverse=True)
-        command = Command(history=request)
-        return self._wire.numbered(Purpose.HISTORY, command, channel=load.channel, number=load.number)
+        return self._wire.numbered(Purpose.HISTORY, Command(history=request), channel=load.channel, number=load.number)
 
     def _ask_for_tops(self, now: float) -> None:
         live = [one.channel for one in self._subscriptions.values() if one.stage is Stage.LIVE]
