@@ -17,6 +17,7 @@ from realtime.views.figures import figure, layout, local_times, zone_label
 from realtime.views.filters import Filters, select, text_of
 from realtime.views.freshness import judge
 from realtime.views.registry import Value, view
+from realtime.views.spans import time_span, value_span
 from realtime.views.schema import (
     COLUMNS_SHOWN,
     Column,
@@ -233,7 +234,13 @@ def _points(newest: Sequence[DocumentState], name: str, *, zone: str) -> Value:
         "line": {"width": 1.8},
         "hovertemplate": "%{y}<br>%{text}<br>%{x|%H:%M:%S}<extra></extra>",
     }  # fmt: skip
-    return figure([trace], layout(zone=zone_label(zone)))
+    across, up = time_span([moment for moment, _, _ in drawn]), value_span([value for _, value, _ in drawn])
+    return figure(
+        [trace],
+        layout(zone=zone_label(zone)),
+        y_axis={"range": list(up)} if up else None,
+        **({"range": local_times(list(across), zone=zone)} if across else {}),
+    )
 
 
 def _each(states: Sequence[DocumentState], name: str) -> Value:

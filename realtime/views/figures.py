@@ -6,6 +6,7 @@ Paper, plot, grid and font colours are left out: chart.js takes them from the th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final
@@ -67,10 +68,14 @@ def layout(
     return plain
 
 
-def figure(traces: list[dict[str, Any]], base: dict[str, Any], **x_axis: Any) -> Value:
-    """Join traces and a cached layout; `x_axis` overrides keys of the x axis in a copy."""
+def figure(
+    traces: list[dict[str, Any]], base: dict[str, Any], *, y_axis: Mapping[str, Any] | None = None, **x_axis: Any
+) -> Value:
+    """Join traces and a cached layout; `x_axis` and `y_axis` override keys of the axes in a copy."""
     if x_axis:
         base = {**base, "xaxis": {**base.get("xaxis", {}), **x_axis}}
+    if y_axis:
+        base = {**base, "yaxis": {**base.get("yaxis", {}), **y_axis}}
     return {"data": traces, "layout": base}
 
 
