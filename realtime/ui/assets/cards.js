@@ -91,6 +91,8 @@ class Cards {
       const place = this.cards.get(facts.name)?.age
       if (!place) continue
       say(place, facts.lastChangeAt === null ? "no change seen" : ago(facts.lastChangeAt))
+      if (place.at === facts.lastChangeAt) continue
+      place.at = facts.lastChangeAt
       place.title = exact(facts.lastChangeAt)
     }
   }

@@ -1,11 +1,14 @@
 // What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; at most
-// one paint a frame; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
+// one paint a frame, and a tab that is behind skips to the newest value; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
 
+import { paintedSomething } from "./fade.js";
 import { currentHold, setHold, watchHold } from "./hold.js";
 import { mayAskForTickets, subscribe } from "./link.js";
 import { watchStale } from "./stale.js";
 
 const FRAME_MS = 16;
+const SHARE = 3; // of the time a paint took, left to everything else before the next
+const LONGEST_REST_MS = 300;
 const ASK_AGAIN_MS = 3500;
 const ASK_SELDOM_MS = 120000;
 const followings = new WeakMap();
@@ -37,8 +40,9 @@ class Following {
   constructor(root) {
     this.root = root;
     this.isReady = false;
-    this.frame = 0;
+    this.later = 0;
     this.paintedAt = -Infinity;
+    this.restMs = FRAME_MS;
     this.wake = () => this.soon();
     this.stopWatching = watchHold(this.wake);
     document.addEventListener("visibilitychange", this.wake);
@@ -90,27 +94,34 @@ class Following {
     this.soon();
   }
 
-  /** Paint now if this frame has had no paint yet, else with the next one; nothing if there is nothing to paint. */
+  /**
+   * Paint now, or once the last paint has rested; nothing if there is nothing to paint. A page too slow for the pace of
+   * the changes would else draw every one of its backlog, each time later, and never see the newest.
+   */
   soon() {
     const isHeld = this.painted && !this.ignoresHold && currentHold().held;
-    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.frame) return;
-    if (performance.now() - this.paintedAt >= FRAME_MS) return this.paint();
-    this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
+    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.later) return;
+    const restMs = this.paintedAt + this.restMs - performance.now();
+    if (restMs <= 0) return this.paint();
+    this.later = setTimeout(() => {
+      this.later = 0;
       this.paint();
-    });
+    }, restMs);
   }
 
   paint() {
-    if (this.hasEnded || this.newest === this.painted || this.isBusy?.()) return;
+    if (this.hasEnded || this.newest === this.painted || document.hidden || this.isBusy?.()) return;
     const { epoch, version, value } = (this.painted = this.newest);
-    this.paintedAt = performance.now();
+    const startedAt = performance.now();
     try {
       this.paintValue(value);
     } catch (error) {
       return this.complain(error);
     }
+    this.paintedAt = performance.now();
+    this.restMs = Math.min(Math.max(FRAME_MS, SHARE * (this.paintedAt - startedAt)), LONGEST_REST_MS);
     Object.assign(this.root.dataset, { version, epoch });
+    paintedSomething();
   }
 
   complain(error) {
@@ -135,7 +146,7 @@ class Following {
   end() {
     this.hasEnded = true;
     clearTimeout(this.asking);
-    cancelAnimationFrame(this.frame);
+    clearTimeout(this.later);
     document.removeEventListener("visibilitychange", this.wake);
     this.stopWatching();
     this.endStale?.();

@@ -1,5 +1,5 @@
-// A live chart: one Plotly.react per new value with a constant uirevision, so zoom, hidden traces and hover stay.
-// Zooming pins the range and says so; Back to live gives it back.
+// A live chart: one Plotly.react per new value with a constant uirevision, so zoom, hidden traces and hover stay; where
+// only points moved, one Plotly.animate without a redraw. Zooming pins the range and says so; Back to live gives it back.
 
 import { follow, repaint } from "./channel.js";
 import { css } from "./chart.css.js";
@@ -15,6 +15,10 @@ const CONFIG = {
   scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
+// Plotly's way to move points and leave the rest as drawn: it costs half of a react, which draws axes and labels again.
+const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
+const MOST_SPARE = 1.5; // how much longer than wanted a range may be before the axis is drawn anew
+const POINTS = ["x", "y", "text", "customdata"];
 const charts = new WeakMap();
 let plotly = null;
 
@@ -89,13 +93,32 @@ class Chart {
     if (key === this.themeKey) return;
     this.themeKey = key;
     this.theme = themeLayout(theme);
-    if (this.value && this.Plotly) this.paint(this.value);
+    if (this.last) this.draw(this.value);
   }
 
   paint(value) {
     this.value = value;
+    this.isPainting = true;
+    // Plotly hovers again where the pointer is, in the paint and once more after it; the reader's point may have moved away.
+    if (this.hovered) this.plot._fullLayout._rehover = () => this.hovered && this.hoverAgain();
+    if (this.last && onlyPointsMoved(this.last, value, !this.pin.hidden)) this.move(value);
+    else this.draw(value);
+    this.isPainting = false;
+  }
+
+  move(value) {
+    const moved = value.data.map((trace) => Object.fromEntries(POINTS.filter((key) => key in trace).map((key) => [key, trace[key]])));
+    const traces = moved.map((_, index) => index);
+    this.Plotly.animate(this.plot, { data: moved, traces }, AT_ONCE).catch(() => {}); // interrupted: the next one has drawn
+    // Plotly would look for a further picture in the next frame, and make the next value wait until then: for up to a second
+    // where the browser thinks that nobody looks.
+    const film = this.plot._transitionData;
+    cancelAnimationFrame(film._animationRaf);
+    film._animationRaf = null;
+  }
+
+  draw(value) {
     say(this.zone, value.layout?.meta?.zone ?? "");
-    const isFirst = !this.plot._fullLayout;
     const { template = {}, ...layout } = value.layout ?? {};
     const themed = {
       ...layout,
@@ -104,15 +127,17 @@ class Chart {
       width: (this.width ??= this.plot.clientWidth) || undefined,
       uirevision: layout.uirevision ?? "constant",
     };
-    for (const name of axesOf(themed)) themed[name] = { ...themed[name], uirevision: `live-${this.turn}` };
-    this.isPainting = true;
-    // Plotly hovers again where the pointer is, in the paint and once more after it; the reader's point may have moved away.
-    if (this.hovered) this.plot._fullLayout._rehover = () => this.hovered && this.hoverAgain();
+    if (this.pin.hidden) this.ranges = Object.fromEntries(axesOf(themed).map((name) => [name, themed[name]?.range]));
+    for (const name of axesOf(themed)) {
+      themed[name] = { ...themed[name], uirevision: `live-${this.turn}` };
+      // A range that differs from what the reader zoomed from would win over the reader's.
+      if (this.ranges[name]) themed[name].range = [...this.ranges[name]];
+    }
     // Plotly writes into what it is given (a hidden trace's `visible`, say); the value isn't ours to change.
     const traces = (value.data ?? []).map((trace) => ({ ...trace }));
     this.drawn = this.Plotly.react(this.plot, traces, themed, CONFIG);
-    if (isFirst) this.listen();
-    this.isPainting = false;
+    if (!this.last) this.listen();
+    this.last = value;
     this.wait.hidden = true;
   }
 
@@ -185,7 +210,7 @@ class Chart {
     if (this.pin.hidden) return;
     this.hidePin();
     this.turn += 1;
-    this.paint(this.value);
+    this.draw(this.value);
     this.plot.focus?.();
   }
 
@@ -197,13 +222,36 @@ class Chart {
     removeEventListener("pointercancel", this.release, true);
     // Plotly finishes a drawing asynchronously, and stumbles over a plot that was purged meanwhile.
     const purge = () => this.Plotly?.purge(this.plot);
-    Promise.resolve(this.drawn).then(purge, purge);
+    Promise.resolve(this.drawn).then(() => setTimeout(purge), purge);
   }
 }
 
 function axesOf(layout) {
   const named = Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name));
-  return new Set(["xaxis", "yaxis", ...named]);
+  return [...new Set(["xaxis", "yaxis", ...named])];
+}
+
+/** Tell whether a value differs from the one drawn last by the points of its lines alone. */
+function onlyPointsMoved(last, value, isPinned) {
+  if (value.data.length !== last.data.length || value.data.length === 0) return false;
+  const isSame = value.layout === last.layout || sketch(value.layout) === sketch(last.layout);
+  const fits = (name) => stillFits(last.layout[name]?.range, value.layout[name]?.range, isPinned);
+  if (!isSame || !fits("xaxis") || !fits("yaxis")) return false;
+  return value.data.every((trace, index) => {
+    const was = last.data[index];
+    const keys = new Set([...Object.keys(trace), ...Object.keys(was)]);
+    // What a patch didn't touch is the same object still.
+    return trace.type === "scatter" && [...keys].every((key) => (POINTS.includes(key) ? key in trace && key in was : trace[key] === was[key]));
+  });
+}
+
+const sketch = (layout) => JSON.stringify(layout, (key, value) => (key === "range" ? Boolean(value) : value));
+
+/** Tell whether an axis may keep the range it has: the wanted one lies within it, and it isn't much longer. */
+function stillFits(had, wanted, isPinned) {
+  if (!had || !wanted || isPinned) return Boolean(had && wanted); // without one Plotly chooses it by the points
+  const [from, to, least, most] = [...had, ...wanted].map((end) => (typeof end === "string" ? Date.parse(end) : end));
+  return from <= least && most <= to && to - from <= MOST_SPARE * (most - least);
 }
 
 function themeLayout({ background, text, border, font, colours }) {

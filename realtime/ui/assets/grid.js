@@ -25,11 +25,13 @@ export class Grid {
     this.selected = null
     this.active = null
     this.frame = 0
-    scroller.addEventListener("scroll", () => this.#soon(), { passive: true })
+    // Remembered, because asking an element where it is makes the browser lay the whole page out on the spot.
+    this.top = this.height = 0
+    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true })
     scroller.addEventListener("keydown", (event) => this.#key(event))
     body.addEventListener("click", (event) => this.#click(event))
     scroller.addEventListener("blur", () => this.#leave())
-    this.resized = new ResizeObserver(() => this.#soon())
+    this.resized = new ResizeObserver(() => this.#scrolled())
     this.resized.observe(scroller)
     this.stopTicking = everySecond(() => this.#tick())
   }
@@ -41,7 +43,7 @@ export class Grid {
   }
 
   get isHeld() {
-    return this.selected !== null || this.active !== null || this.scroller.scrollTop > 4
+    return this.selected !== null || this.active !== null || this.top > 4
   }
 
   /** Take a new value. `anew`: other parameters than before, so nothing has to stand still. */
@@ -66,11 +68,16 @@ export class Grid {
     this.#tellHeld()
   }
 
+  /** Scroll to the first row. */
+  toTop() {
+    this.scroller.scrollTop = this.top = 0
+  }
+
   /** Show the newest order now; the selection stays, by id. */
   release() {
     this.active = null
     this.#arrange(new Map(this.newest.map((id) => [id, this.rows.get(id)])))
-    this.scroller.scrollTop = 0
+    this.toTop()
     this.#draw(null)
     this.#tellHeld()
   }
@@ -100,6 +107,12 @@ export class Grid {
     this.on.held(this.newest.filter((id) => !shown.has(id)).length)
   }
 
+  #scrolled() {
+    this.top = this.scroller.scrollTop
+    this.height = this.scroller.clientHeight
+    this.#soon()
+  }
+
   #soon() {
     if (this.frame) return
     this.frame = requestAnimationFrame(() => {
@@ -111,8 +124,8 @@ export class Grid {
 
   /** Bring the rows in sight into the DOM. `before`: the rows of the value before, to fade what changed. */
   #draw(before) {
-    const first = Math.max(0, Math.floor(this.scroller.scrollTop / ROW) - SPARE)
-    const last = Math.min(this.order.length, Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / ROW) + SPARE)
+    const first = Math.max(0, Math.floor(this.top / ROW) - SPARE)
+    const last = Math.min(this.order.length, Math.ceil((this.top + this.height) / ROW) + SPARE)
     const wanted = new Set(this.order.slice(first, last))
     for (const [id, element] of this.drawn) {
       if (!wanted.has(id)) {
@@ -177,6 +190,8 @@ export class Grid {
     const text = ago(element.row.changedAt)
     if (place.textContent === text) return
     place.textContent = text
+    if (place.at === element.row.changedAt) return
+    place.at = element.row.changedAt
     place.title = exact(element.row.changedAt)
   }
 

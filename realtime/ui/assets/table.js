@@ -83,7 +83,7 @@ class Table {
     this.channel = channel
     this.value = value
     this.#header(value)
-    if (top) this.scroller.scrollTop = 0
+    if (top) this.grid.toTop()
     this.grid.paint(value, { anew })
    // A short table needs no tall frame: bar, header, rows, a scrollbar.
     this.root.style.height = `${Math.min(this.height, 36 + ROW * (Math.max(4, value.rows.length) + 1) + 16)}px`
