@@ -1,13 +1,17 @@
 // Marks what has just changed and lets the mark fade within a second, once. Not at all under reduced motion.
 //
-// Four steps of one shared clock instead of a CSS animation: an animated background is painted 60 times a second by
-// every tab, and with changes coming all the time it never ends; measured, that was half of what a live page cost.
+// Four steps instead of a CSS animation: an animated background is painted 60 times a second by every tab, and with
+// changes coming all the time it never ends; measured, that was half of what a live page cost. The steps are taken along
+// with the panels' own paints where there are any, since every frame costs a page the same, however little is in it.
 
 const STEPS = 4
-const STEP_MS = 250
-const fading = new Map() // element -> steps left
+const FADE_MS = 1000
+const STEP_MS = FADE_MS / STEPS
+const EARLIEST_MS = 120 // since the last step, for one that goes along with a paint
+const fading = new Map() // element -> when it was marked
 const stillness = matchMedia("(prefers-reduced-motion: reduce)")
 let timer = 0
+let steppedAt = 0
 
 /** The rules for what `fade` marks; put them into the component's own style. */
 export const fadeCss = [38, 26, 15, 7]
@@ -17,20 +21,27 @@ export const fadeCss = [38, 26, 15, 7]
 /** Mark an element; one that is fading begins anew. */
 export function fade(element) {
   if (stillness.matches) return
-  fading.set(element, STEPS)
+  fading.set(element, performance.now())
   element.dataset.fade = STEPS
-  timer ||= setInterval(step, STEP_MS)
+  timer ||= setTimeout(step, STEP_MS)
+}
+
+/** Take a step now if one is nearly due: a frame is being made anyway. */
+export function paintedSomething() {
+  if (timer && performance.now() - steppedAt >= EARLIEST_MS) step()
 }
 
 function step() {
-  for (const [element, left] of fading) {
-    if (left > 1) {
-      fading.set(element, left - 1)
-      element.dataset.fade = left - 1
-    } else {
+  steppedAt = performance.now()
+  for (const [element, since] of fading) {
+    const left = STEPS - Math.floor((steppedAt - since) / STEP_MS)
+    if (left <= 0) {
       fading.delete(element)
       delete element.dataset.fade
+    } else if (String(left) !== element.dataset.fade) {
+      element.dataset.fade = left
     }
   }
-  if (fading.size === 0) timer = clearInterval(timer) ?? 0
+  clearTimeout(timer)
+  timer = fading.size ? setTimeout(step, STEP_MS) : 0
 }

@@ -1,5 +1,7 @@
 // How a feed looks. Colours come from Streamlit's theme.
 
+import { fadeCss } from "./fade.js";
+
 export const css = `
 .tb { position: relative; font: 400 13px/1.45 var(--st-font, sans-serif); color: var(--st-text-color); display: flex; flex-direction: column;
   --line: color-mix(in srgb, var(--st-text-color) 10%, transparent); --soft: color-mix(in srgb, var(--st-text-color) 72%, transparent); }
@@ -33,9 +35,7 @@ time { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; 
 .open .what { white-space: normal; }
 .empty { padding: 18px 6px; color: var(--soft); }
 article { position: relative; }
-.fresh::before { content: ""; position: absolute; inset: 0; pointer-events: none; background: var(--st-primary-color); opacity: 0; animation: fresh 1s steps(5); will-change: opacity; }
-@keyframes fresh { from { opacity: 0.2; } to { opacity: 0; } }
-@media (prefers-reduced-motion: reduce) { .fresh::before { animation: none; content: none; } }
+${fadeCss}
 @media (max-width: 560px) { article { grid-template-columns: 64px minmax(0, 1fr); } .what { grid-column: 1 / -1; } .where { display: none; } .more { padding-left: 0; } }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
 `;

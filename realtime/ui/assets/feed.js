@@ -3,6 +3,7 @@
 
 import { follow, repaint } from "./channel.js";
 import { everySecond, make, say } from "./dom.js";
+import { fade } from "./fade.js";
 import { css } from "./feed.css.js";
 import { makeArticle, makeDetails } from "./feed_row.js";
 import { ago } from "./format.js";
@@ -125,7 +126,7 @@ class Feed {
       if (!article) {
         article = makeArticle(row);
         this.articles.set(key, article);
-        if (marksFresh && hadRows) this.freshen(article);
+        if (marksFresh && hadRows) fade(article);
       }
       if (this.rows.children[index] !== article) this.rows.insertBefore(article, this.rows.children[index] ?? null);
       article.setAttribute("aria-posinset", index + 1);
@@ -134,11 +135,6 @@ class Feed {
     this.narrow();
     this.age(Date.now());
     this.settle();
-  }
-
-  freshen(article) {
-    article.classList.add("fresh");
-    article.onanimationend = () => article.classList.remove("fresh");
   }
 
   /** Say how it stands: the button, the state and the pill. */
