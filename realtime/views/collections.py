@@ -17,7 +17,6 @@ from realtime.views.figures import figure, layout, local_times, zone_label
 from realtime.views.filters import Filters, select, text_of
 from realtime.views.freshness import judge
 from realtime.views.registry import Value, view
-from realtime.views.spans import time_span, value_span
 from realtime.views.schema import (
     COLUMNS_SHOWN,
     Column,
@@ -27,6 +26,7 @@ from realtime.views.schema import (
     label_of,
     numeric_fields,
 )
+from realtime.views.spans import time_span, value_span
 from realtime.views.words import plural
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """Chooses ranges of axes that hold still while what is drawn moves on. Pure.
 
-An axis that follows every point has its ticks and labels drawn anew at every point, which costs more than the points do,
-and jitters before the reader's eyes. These ranges end on round values and change once in many points; chart.js goes on
-with a range a little too long until it has to change an end anyway.
+An axis that follows every point has its ticks and labels drawn anew at every point, which costs more than the points
+do, and jitters before the reader's eyes. These ranges end on round values and change once in many points; chart.js goes
+on with a range a little too long until it has to change an end anyway.
 """
 
 from __future__ import annotations
