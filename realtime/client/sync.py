@@ -221,7 +221,8 @@ class Subscription:
         before = self._reached or self._seen
         if before is None or before.epoch != self._promised.epoch:
             return HISTORY_EVENTS
-        return min(max(self._promised.offset - before.offset, HISTORY_EVENTS), MOST_HISTORY_EVENTS)
+        # More than was missed by now: what happens until the history is read pushes the oldest of it out.
+        return min(max(self._promised.offset - before.offset, 0) + HISTORY_EVENTS, MOST_HISTORY_EVENTS)
 
     def _lost(self, position: Position, known: Sequence[Publication], now: float) -> list[Step]:
         """Return what this load leaves out of the feed for good. A new process claims nothing before its first."""

@@ -61,7 +61,7 @@ def test_a_resume_delivers_what_was_missed() -> None:
 def test_not_recovered_means_a_snapshot() -> None:
     """Never a part: what can't be resumed is loaded whole."""
     for result, limit in (
-        (SubscribeResult(epoch="e", offset=500, recovered=False), 490),
+        (SubscribeResult(epoch="e", offset=500, recovered=False), 490 + HISTORY_EVENTS),
         (SubscribeResult(epoch="f", offset=12, recovered=True, publications=_pubs([11, 12])), HISTORY_EVENTS),
     ):
         subscription = _joining(_at(10))
@@ -287,7 +287,7 @@ def test_a_new_process_claims_no_loss_and_loads_back_to_where_the_last_one_was()
     """What happened while the app was down goes to the feed, within bounds."""
     subscription = Subscription(CHANNEL, position=None, jitter=lambda: 1.0, seen=_at(100))
     assert subscription.join() == [Join(CHANNEL, None)]
-    assert subscription.joined(SubscribeResult(epoch="e", offset=520)) == [Load(CHANNEL, 1, 420)]
+    assert subscription.joined(SubscribeResult(epoch="e", offset=520)) == [Load(CHANNEL, 1, 420 + HISTORY_EVENTS)]
     steps = subscription.loaded(1, NOW, position=_at(520), history=_pubs(range(400, 521)))
     assert not any(isinstance(step, Lost) for step in steps)
 
