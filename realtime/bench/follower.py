@@ -23,6 +23,7 @@ from realtime.bench.recovery_journal import (
     Applied,
     Claimed,
     Confirmed,
+    Heard,
     Installed,
     Line,
     Promised,
@@ -30,11 +31,14 @@ from realtime.bench.recovery_journal import (
     Started,
     encode_line,
 )
-from realtime.client import Ack, WebSocketClient
+from realtime.client import Ack, Outbox, WebSocketClient
 from realtime.client.consumer import consumer_name
+from realtime.client.memory import FILE_NAME as MEMORY
+from realtime.client.memory import Memory
+from realtime.client.outbox_file import FILE_NAME as OUTBOX
 from realtime.errors import NotConnected
 from realtime.protocol.channels import SYSTEM, USERS, collection_channel
-from realtime.protocol.events import Envelope
+from realtime.protocol.events import Envelope, event_of, is_critical
 from realtime.protocol.positions import Position
 from realtime.store import ConnectionStatus, Store
 from realtime.store.feed import Feed
@@ -133,17 +137,27 @@ class JournaledStore(Store):
 
 
 class Follower:
-    """Client, store and what they are asked from outside."""
+    """Client, store and all that outlives a kill, as the app has it; and what they are asked from outside."""
 
-    def __init__(self, base_url: str, journal: Journal, *, consumer: str | None = None) -> None:
-        self._journal = journal
-        journal.write(Started(time.time()))
-        self.store = JournaledStore(journal)
-        url = base_url.replace("http", "ws", 1) + "/connection/websocket"
-        self.client = WebSocketClient(url, http_url=base_url, store=self.store, consumer=consumer)
+    def __init__(self, base_url: str, folder: Path) -> None:
+        self._journal = Journal(folder / JOURNAL)
+        self._journal.write(Started(time.time()))
+        self.store = JournaledStore(self._journal)
+        self._memory = Memory.open(folder / MEMORY)
+        self._outbox = Outbox.open(folder / OUTBOX, on_change=self.store.set_outbox)
+        self.client = WebSocketClient(
+            base_url.replace("http", "ws", 1) + "/connection/websocket",
+            http_url=base_url,
+            store=self.store,
+            outbox=self._outbox,
+            consumer=consumer_name(folder),
+            resume_from=self._memory.positions(),
+        )
+        self.client.subscribe("*", self._heard)
 
     def run(self) -> None:
         """Follow until stdin ends."""
+        self._memory.start(self.store)
         self.client.connect()
         for line in sys.stdin:
             order = msgspec.json.decode(line)
@@ -153,6 +167,9 @@ class Follower:
                 sys.stdout.write(msgspec.json.encode(self.dump()).decode() + "\n")
                 sys.stdout.flush()
         self.client.disconnect()
+        self._outbox.close()
+        self._memory.stop()
+        self._journal.close()
 
     def emit(self, identifier: str) -> None:
         """Add a document of this id, as somebody at a page would."""
@@ -162,6 +179,8 @@ class Follower:
             data={"collection": EMITS, "document": document},
         )  # fmt: skip
         future = self.client.send(envelope)
+        if not future.done() or future.exception() is None:
+            self._journal.write(Promised(time.time(), identifier))  # it is on the disk
         future.add_done_callback(partial(self._settled, identifier))
 
     def dump(self) -> dict[str, Any]:
@@ -175,8 +194,13 @@ class Follower:
             },
             "tops": {channel: position.offset for channel, position in positions.items() if position is not None},
             "isConnected": store.connection.is_connected,
-            "losses": [],
+            "waiting": sum(entry.is_open for entry in self._outbox.entries),
+            "losses": [f"{gap.channel} {gap.first} to {gap.last}" for gap in store.gaps],
         }
+
+    def _heard(self, envelope: Envelope) -> None:
+        if is_critical(envelope, event_of(envelope)):
+            self._journal.write(Heard(time.time(), envelope.source, envelope.id))
 
     def _settled(self, identifier: str, future: Future[Ack]) -> None:
         now, error = time.time(), future.exception()
@@ -194,14 +218,8 @@ class Follower:
 )
 def main(url: str, data: Path) -> None:
     """Follow a gateway and write down what happens in journal.ndjson, until stdin ends."""
-    journal = Journal(data / JOURNAL)
-    try:
-        Follower(url, journal, consumer=consumer_name(data)).run()
-    finally:
-        journal.close()
+    Follower(url, data).run()
 
-
-__all__ = ["Follower", "Journal", "JournaledStore", "Promised"]
 
 if __name__ == "__main__":
     main()

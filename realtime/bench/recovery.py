@@ -17,7 +17,6 @@ from typing import Any, Final
 from realtime.bench.fault_proxy import FaultProxy
 from realtime.bench.faults import Fault, FaultKind, plan
 from realtime.bench.launch import start_gateway, temporary_folder
-from realtime.bench.posting import Producer
 from realtime.bench.recovery_follower import FollowerProcess
 from realtime.bench.recovery_journal import read_journal
 from realtime.bench.recovery_judge import Evidence, Struck, Verdict, judge
@@ -75,8 +74,6 @@ class _Stage:
             self._let_pass(fault)
             self.proxy.calm()
         ended_at = time.time()
-        if fault.kind is FaultKind.KILL_FOLLOWER:
-            self.follower = self._follow()  # its start counts as recovery
         self.struck.append(Struck(fault.kind, began_at, ended_at))
         self._emit()
 
@@ -91,6 +88,8 @@ class _Stage:
         self._emit()
         self.follower.kill()
         time.sleep(lasts_s)
+        self.follower = self._follow()
+        self.follower.ask()  # which it answers as soon as it has begun to connect
 
     def _let_pass(self, fault: Fault) -> None:
         """Wait for as long as it lasts; a fault of one frame lasts until the frame has come."""
@@ -154,17 +153,15 @@ def _strike_all(
 
 def _settle(stage: _Stage) -> tuple[Truth, dict[str, Any]]:
     """Wait until the follower is as far as the gateway, or doesn't get any further, and return what each holds."""
-    producer = Producer(stage.gateway.base_url)
-    try:
-        with contextlib.suppress(StartError):  # the judge says what is missing
-            _wait(lambda: _is_level(read_tops(producer), stage.follower.ask()), within_s=_QUIET_S)
-        return read_truth(producer), stage.follower.ask()
-    finally:
-        producer.close()
+    url = stage.gateway.base_url
+    with contextlib.suppress(StartError):  # the judge says what is missing
+        _wait(lambda: _is_level(read_tops(url), stage.follower.ask()), within_s=_QUIET_S)
+    return read_truth(url), stage.follower.ask()
 
 
 def _is_level(tops: dict[str, int], held: dict[str, Any]) -> bool:
-    return bool(held["isConnected"]) and all(held["tops"].get(channel, 0) == top for channel, top in tops.items())
+    is_calm = held["isConnected"] and not held["waiting"]
+    return is_calm and all(held["tops"].get(channel, 0) == top for channel, top in tops.items())
 
 
 def _wait(claim: Callable[[], bool], *, within_s: float) -> None:

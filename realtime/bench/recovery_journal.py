@@ -29,6 +29,13 @@ class Applied(_Line, frozen=True):
     is_replay: bool = False
 
 
+class Heard(_Line, frozen=True):
+    """A handler was told of a critical event."""
+
+    source: str
+    id: str
+
+
 class Installed(_Line, frozen=True):
     """The store went on from this position: a snapshot's, or that of a channel's newest history."""
 
@@ -66,7 +73,7 @@ class Refused(_Line, frozen=True):
     reason: str
 
 
-Line: TypeAlias = Started | Applied | Installed | Claimed | Promised | Confirmed | Refused
+Line: TypeAlias = Started | Applied | Heard | Installed | Claimed | Promised | Confirmed | Refused
 _DECODER: Final = msgspec.json.Decoder(Line)
 _ENCODER: Final = msgspec.json.Encoder()
 

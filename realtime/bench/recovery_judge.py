@@ -70,6 +70,7 @@ class Verdict:
     applied: int
     criticals: int
     criticals_applied: int
+    criticals_heard: int
     gaps: int
     duplicates: int
     false_claims: int
@@ -95,14 +96,16 @@ def judge(evidence: Evidence) -> Verdict:
     found = walk(evidence.journal, evidence.stored)
     unequal = _differences(evidence)
     criticals = [event for event in evidence.stored if event.is_critical]
-    missed = [event for event in criticals if (event.channel, event.epoch, event.offset) not in found.ever_seen]
+    missed = [f"{one.channel} {one.offset} was never applied" for one in criticals if one.place not in found.ever_seen]
+    unheard = [f"no handler heard of {one.source} {one.id}" for one in criticals if _is_unheard(one, found)]
+    gaps = [*found.of(Flaw.GAP), *_never_seen(evidence.stored, found)]
     recoveries = tuple(_recovery(struck, evidence.stored, found.moments) for struck in evidence.faults)
     recovery = spread_of(one.took_s * 1000 for one in recoveries if one.took_s is not None)
     promised, stored_once, emit_flaws = _emits(evidence)
     breaches = [
         *_breaches("store equals the gateway", unequal),
-        *_breaches("criticals 100 %", [f"{one.channel} {one.offset} was never applied" for one in missed]),
-        *_breaches("gaps 0", found.of(Flaw.GAP)),
+        *_breaches("criticals 100 %", [*missed, *unheard]),
+        *_breaches("gaps 0", gaps),
         *_breaches("duplicates applied 0", [*found.of(Flaw.REPEAT), *_stored_twice(evidence.history)]),
         *_breaches("order kept", found.of(Flaw.DISORDER)),
         *_breaches("false claims 0", [*found.of(Flaw.FALSE_CLAIM), *map(_false_loss, evidence.losses_claimed)]),
@@ -114,7 +117,8 @@ def judge(evidence: Evidence) -> Verdict:
         applied=found.applied,
         criticals=len(criticals),
         criticals_applied=len(criticals) - len(missed),
-        gaps=len(found.of(Flaw.GAP)),
+        criticals_heard=len(criticals) - len(unheard),
+        gaps=len(gaps),
         duplicates=len(found.of(Flaw.REPEAT)) + len(_stored_twice(evidence.history)),
         false_claims=len(found.of(Flaw.FALSE_CLAIM)) + len(evidence.losses_claimed),
         claims=found.claims,
@@ -153,6 +157,21 @@ def _differences(evidence: Evidence) -> list[str]:
         if evidence.held_tops.get(channel, 0) != top:
             found.append(f"{channel} stands at {evidence.held_tops.get(channel, 0)} instead of {top}")
     return found
+
+
+def _is_unheard(critical: StoredEvent, found: Walk) -> bool:
+    """Tell whether a critical event reached no handler though it was owed: the consumer had made itself known."""
+    is_owed = found.first_claim_at is not None and critical.answered_at > found.first_claim_at
+    return is_owed and (critical.source, critical.id) not in found.ever_heard
+
+
+def _never_seen(stored: Sequence[StoredEvent], found: Walk) -> list[str]:
+    """Find what no run of the follower ever showed, though it happened after the first one was in sync."""
+    since = found.first_claim_at
+    if since is None:
+        return []
+    unseen = [event for event in stored if event.answered_at > since and event.place not in found.ever_seen]
+    return [f"{event.channel} {event.offset} was never shown" for event in unseen]
 
 
 def _stored_twice(history: Sequence[tuple[str, str]]) -> list[str]:

@@ -122,5 +122,5 @@ class Posting:
         now = time.time()
         for envelope, result in zip(batch, results, strict=True):
             is_critical = envelope.critical or envelope.type == "system:maintenance"
-            event = StoredEvent(result["channel"], result["epoch"], result["offset"], now, is_critical)
-            self.stored.append(event)
+            place = (result["channel"], result["epoch"], result["offset"])
+            self.stored.append(StoredEvent(*place, now, is_critical, envelope.source, envelope.id))

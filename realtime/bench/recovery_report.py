@@ -33,6 +33,7 @@ def _promises(verdict: Verdict) -> Iterable[list[str]]:
     yield ["documents that differ", f"{verdict.unequal} of {verdict.documents:,}", "0"]
     yield ["events stored", f"{verdict.events:,}", ""]
     yield ["critical events applied", f"{verdict.criticals_applied:,} of {verdict.criticals:,}", "all"]
+    yield ["critical events heard of", f"{verdict.criticals_heard:,} of {verdict.criticals:,}", "all"]
     yield ["gaps", f"{verdict.gaps}", "0"]
     yield ["duplicates", f"{verdict.duplicates}", "0"]
     yield ["false claims", f"{verdict.false_claims} of {verdict.claims}", "0"]

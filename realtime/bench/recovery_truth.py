@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,16 +22,21 @@ class Truth:
     history: tuple[tuple[str, str], ...]
 
 
-def read_truth(producer: Producer) -> Truth:
+def read_truth(base_url: str) -> Truth:
     """Read everything. Raises PostFailed when it can't be had."""
-    names = _collections(producer)
-    documents = {name: {one["id"]: one for one in _documents(producer, name)} for name in names}
-    tops = read_tops(producer)
-    return Truth(documents, tops, tuple(entry for channel in tops for entry in _entries(producer, channel)))
+    with contextlib.closing(Producer(base_url)) as producer:
+        documents = {name: {one["id"]: one for one in _documents(producer, name)} for name in _collections(producer)}
+        tops = _tops(producer)
+        return Truth(documents, tops, tuple(entry for channel in tops for entry in _entries(producer, channel)))
 
 
-def read_tops(producer: Producer) -> dict[str, int]:
+def read_tops(base_url: str) -> dict[str, int]:
     """Read the newest offset of every channel. Raises PostFailed when it can't be had."""
+    with contextlib.closing(Producer(base_url)) as producer:
+        return _tops(producer)
+
+
+def _tops(producer: Producer) -> dict[str, int]:
     channels = (USERS, SYSTEM, *map(collection_channel, _collections(producer)))
     return {channel: _history(producer, channel, limit=0)["offset"] for channel in channels}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from realtime.bench.recovery_journal import Applied, Claimed, Installed, Line, Started
+from realtime.bench.recovery_journal import Applied, Claimed, Heard, Installed, Line, Started
 
 CONNECTED: Final = "connected"
 Place = tuple[str, str, int]
@@ -25,13 +25,15 @@ class Flaw(Enum):
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event the gateway answered for: where it is, and when the answer was there (Unix seconds)."""
+    """An event the gateway answered for: what and where it is, and when the answer was there (Unix seconds)."""
 
     channel: str
     epoch: str
     offset: int
     answered_at: float
     is_critical: bool = False
+    source: str = ""
+    id: str = ""
 
     @property
     def place(self) -> Place:
@@ -56,7 +58,9 @@ class Walk:
     claims: int = 0
     resyncs: int = 0
     redelivered: int = 0
+    first_claim_at: float | None = None
     ever_seen: set[Place] = field(default_factory=set)
+    ever_heard: set[tuple[str, str]] = field(default_factory=set)
     flaws: list[tuple[Flaw, str]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
@@ -88,6 +92,8 @@ class _Walker:
             self._begin()
         elif isinstance(line, Applied):
             self._applied(line)
+        elif isinstance(line, Heard):
+            self._heard_of(line)
         elif isinstance(line, Installed):
             self._installed(line)
         elif isinstance(line, Claimed):
@@ -100,6 +106,7 @@ class _Walker:
     def _begin(self) -> None:
         self._places: dict[str, tuple[str, int]] = {}
         self._seen: set[Place] = set()
+        self._heard: set[tuple[str, str]] = set()
         self._state = ""
         self._since = 0.0
 
@@ -112,17 +119,24 @@ class _Walker:
             return
         self._seen.add(place)
         self.walk.ever_seen.add(place)
-        if line.is_replay:
-            return
         epoch, top = self._places.get(line.channel, (line.epoch, 0))
         if epoch != line.epoch:
             top = 0
         if line.offset <= top:
             self._came_late(place, name=name, top=top)
             return
+        if line.is_replay:
+            return
         if line.offset > top + 1:
             self._note(Flaw.GAP, f"{line.channel} goes from {top} to {line.offset}")
         self._places[line.channel] = (line.epoch, line.offset)
+
+    def _heard_of(self, line: Heard) -> None:
+        key = (line.source, line.id)
+        if key in self._heard:
+            self._note(Flaw.REPEAT, f"a handler heard twice of {line.source} {line.id}")
+        self._heard.add(key)
+        self.walk.ever_heard.add(key)
 
     def _came_late(self, place: Place, *, name: str, top: int) -> None:
         """Take an event below the position: only a critical one that is delivered again may come so."""
@@ -150,6 +164,7 @@ class _Walker:
     def _claimed(self, line: Claimed) -> None:
         if line.state == CONNECTED != self._state:
             self.walk.claims += 1
+            self.walk.first_claim_at = self.walk.first_claim_at or line.t
             self._check_claim(line.t)
         self._state, self._since = line.state, line.since
 

@@ -13,6 +13,7 @@ from realtime.bench.recovery_journal import (
     Applied,
     Claimed,
     Confirmed,
+    Heard,
     Installed,
     Line,
     Promised,
@@ -33,7 +34,7 @@ def applied(offset: int, *, t: float | None = None, channel: str = ORDERS, is_re
 
 def stored(offset: int, *, channel: str = ORDERS, is_critical: bool = False) -> StoredEvent:
     """Say that the gateway answered for an event; event n a tenth before second n."""
-    return StoredEvent(channel, "E", offset, offset - 0.1, is_critical)
+    return StoredEvent(channel, "E", offset, offset - 0.1, is_critical, "/p", f"{channel}-{offset}")
 
 
 def claimed(t: float, state: str) -> Claimed:
@@ -52,7 +53,9 @@ JOURNAL: list[Line] = [
     claimed(5.2, "reconnecting"),
     claimed(8.5, "syncing"),
     *(applied(n, t=8.6) for n in range(6, 9)),
+    Heard(8.65, "/p", f"{ORDERS}-7"),
     applied(1, t=8.7, channel="system"),
+    Heard(8.75, "/p", "system-1"),
     claimed(8.8, "connected"),
     applied(9),
     Promised(9.1, "emit-1"),
@@ -98,6 +101,7 @@ def test_an_honest_follower_is_let_go() -> None:
     assert verdict.breaches == ()
     assert verdict.is_kept
     assert (verdict.events, verdict.applied, verdict.criticals, verdict.criticals_applied) == (11, 11, 2, 2)
+    assert verdict.criticals_heard == 2
     assert (verdict.claims, verdict.resyncs, verdict.emits, verdict.emits_stored) == (2, 0, 1, 1)
     assert verdict.recoveries[0].took_s == pytest.approx(1.0), "event 9 is the first after the fault's end"
 
@@ -111,7 +115,7 @@ def test_a_hole_is_a_gap_wherever_it_is(lost: int) -> None:
 def test_a_hole_at_the_end_is_a_store_that_isnt_equal() -> None:
     """No later event shows it, but the positions do."""
     evidence = replace(journal(without=line_of(10)), held_tops={ORDERS: 9, "system": 1})
-    assert broken(evidence) == {"store equals the gateway"}
+    assert broken(evidence) == {"store equals the gateway", "gaps 0"}
 
 
 @given(again=st.integers(1, 10), later=st.integers(0, 3))
@@ -155,9 +159,38 @@ def test_a_critical_that_was_never_applied_is_named() -> None:
         Installed(8.7, "system", "E", 1),
         *lines[index:],
     ]
-    [breach] = judge(replace(HONEST, journal=lines)).breaches
-    assert breach.promise == "criticals 100 %"
-    assert "system 1" in breach.words
+    breaches = {breach.promise: breach.words for breach in judge(replace(HONEST, journal=lines)).breaches}
+    assert breaches == {
+        "criticals 100 %": "system 1 was never applied",
+        "gaps 0": "system 1 was never shown",
+    }
+
+
+def test_a_critical_that_no_handler_heard_of_is_named() -> None:
+    """To be shown isn't enough, for who acts on it; to be told twice in one run is too much."""
+    heard = next(line for line in JOURNAL if isinstance(line, Heard))
+    [breach] = judge(journal(without=heard)).breaches
+    assert (breach.promise, breach.words) == ("criticals 100 %", f"no handler heard of /p {ORDERS}-7")
+    assert broken(journal(after=heard, plus=(heard,))) == {"duplicates applied 0"}
+    assert broken(journal(plus=(Started(11.0), heard))) == set(), "a run that ended before its ack hears it again"
+
+
+def test_what_no_run_ever_showed_is_a_gap() -> None:
+    """A restart may not hide what happened while nobody ran: it belongs into the feed."""
+    lines = [line for line in JOURNAL if line not in [line_of(n) for n in (6, 8)]]
+    index = lines.index(line_of(7))
+    hidden = [*lines[:index], Started(8.55), Installed(8.55, ORDERS, "E", 6), *lines[index:]]
+    index = hidden.index(next(line for line in hidden if isinstance(line, Claimed) and line.t == 8.8))
+    hidden = [
+        *hidden[:index],
+        Started(8.7),
+        Installed(8.7, ORDERS, "E", 8),
+        Installed(8.7, "system", "E", 1),
+        *hidden[index:],
+    ]
+    [breach] = judge(replace(HONEST, journal=hidden)).breaches
+    assert breach.promise == "gaps 0"
+    assert f"{ORDERS} 6 was never shown" in breach.words
 
 
 def test_to_claim_sync_too_early_is_a_lie() -> None:
@@ -233,7 +266,7 @@ class Honest:
         self.t += 1
         top = len(self.stored)
         if what == "post":
-            self.stored.append(StoredEvent(ORDERS, "E", top + 1, self.t, top % 5 == 0))
+            self.stored.append(StoredEvent(ORDERS, "E", top + 1, self.t, top % 5 == 0, "/p", f"{top + 1}"))
             if self.is_connected:
                 self._apply()
         elif what == "lose" and self.is_connected:
@@ -251,6 +284,7 @@ class Honest:
             self.lines += [applied(n, t=self.t, is_replay=True) for n in range(1, top + 1)]
             self.lines.append(Installed(self.t, ORDERS, "E", top))
             self.at = top
+            self.lines += [Heard(self.t, "/p", event.id) for event in self.stored if event.is_critical]
         self._apply()
         self.is_connected = True
         self.lines.append(claimed(self.t, "connected"))
@@ -259,6 +293,8 @@ class Honest:
         assert self.at is not None
         for event in self.stored[self.at :]:
             self.lines.append(applied(event.offset, t=self.t))
+            if event.is_critical:
+                self.lines.append(Heard(self.t, "/p", event.id))
         self.at = len(self.stored)
 
     def verdict(self) -> Verdict:

@@ -1,0 +1,38 @@
+"""Gateway and client in faults: nothing is lost, repeated or claimed falsely, whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from realtime.bench.faults import FaultKind
+from realtime.bench.recovery import PAUSE_S, Soaked, soak
+
+SHORT_SEED = 2115
+"""Its plan has both kills and nearly every other kind in twenty seconds."""
+
+KILLS = {FaultKind.KILL_GATEWAY, FaultKind.KILL_FOLLOWER}
+
+
+def check(soaked: Soaked) -> None:
+    """Fail with every breach in words; and where nothing happened that could have broken a promise."""
+    verdict = soaked.verdict
+    assert [f"{breach.promise}: {breach.words}" for breach in verdict.breaches] == []
+    assert verdict.criticals_applied == verdict.criticals > 10
+    assert verdict.emits_stored == verdict.emits > 5
+    assert verdict.claims >= 3
+    assert {struck.kind for struck in soaked.faults} >= KILLS
+
+
+def test_every_promise_is_kept_through_a_short_soak() -> None:
+    """Twenty seconds, faults close upon each other, both processes killed."""
+    check(soak(seconds=20, seed=SHORT_SEED, pause_s=(0.8, 1.2)))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_promise_is_kept_through_a_long_soak(seed: int) -> None:
+    """Five minutes each; every kind of fault comes several times."""
+    soaked = soak(seconds=300, seed=seed, pause_s=PAUSE_S)
+    check(soaked)
+    assert {struck.kind for struck in soaked.faults} == set(FaultKind)
