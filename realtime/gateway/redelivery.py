@@ -54,7 +54,8 @@ class Redeliverer:
         self._members: dict[str, list[Member]] = {}
         self._woken = asyncio.Event()
         self._loading: set[asyncio.Task[None]] = set()
-        self._tend_at = 0.0
+        # Not at once: after a long time out of order nobody was seen, and everybody is about to come back.
+        self._tend_at = now() + TEND_S
 
     async def meet(self, consumer: str) -> None:
         """Know a consumer before it is let in: what is stored from now on, it is owed. A failure is logged."""

@@ -12,8 +12,9 @@ import pytest
 
 from realtime.errors import StorageError
 from realtime.gateway.log import EventLog
+from realtime.gateway.redelivery import TEND_S, Redeliverer
 from realtime.metrics import REGISTRY
-from tests.gateway.making import envelope
+from tests.gateway.making import NOON, accepted, envelope, opened
 from tests.gateway.serving import Served, served
 from tests.gateway.sockets import Line, line
 from tests.hub.making import Wire, dialled, eventually, in_loop
@@ -215,6 +216,31 @@ async def test_a_log_that_cant_be_read_for_a_while_is_asked_again(
         await failed.wait()
         monkeypatch.undo()
         assert (await critical(wire))["offset"] == 1
+
+
+@in_loop
+async def test_who_stays_away_for_a_week_is_forgotten_but_not_at_the_start(tmp_path: Path) -> None:
+    """A gateway that was out of order itself gives its consumers an hour to come back; who is connected stays known."""
+    clock = [NOON]
+    with opened(tmp_path, now=lambda: clock[0]) as log:
+        log.meet("gone").result()
+        log.append([accepted(1, critical=True)]).result()
+        clock[0] += 30 * 86_400
+
+        one = Redeliverer(log, again_s=10.0, kept=100, most_bytes=1000, now=lambda: clock[0])
+        reminding = asyncio.create_task(one.run())
+        await one.meet("here")
+        one._pending.connected("here")
+        log.append([accepted(2, critical=True)]).result()
+        one._woken.set()
+        await eventually(lambda: not one._woken.is_set())
+        assert [each.offset for each in log.owed_to("gone")] == [1, 2]
+        clock[0] += TEND_S
+        one._woken.set()
+        await eventually(lambda: log.owed_to("gone") == [])
+        assert [each.offset for each in log.owed_to("here")] == [2]
+        assert {letter.reason for letter in log.dead_letters(limit=9)[0]} == {"forgotten"}
+        reminding.cancel()
 
 
 def ack(gateway: Served, *events: dict[str, Any], consumer: str = "app") -> httpx.Response:
