@@ -31,9 +31,14 @@ def bench() -> None:
 @click.option("--tabs", type=click.IntRange(1, 50), default=1, show_default=True, help="Real pages to open.")
 @click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
 @click.option("--duration", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds per way.")
+@click.option(
+    "--fill",
+    type=click.FloatRange(1, 3600),
+    help="Seconds over which the chart's points come beforehand; unset: what they take at the rate, 40 at most.",
+)
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the usual Streamlit ways as well.")
 @JSON_OPTION
-def latency(tabs: int, rate: float, duration: float, peers: bool, json_path: Path | None) -> None:
+def latency(tabs: int, rate: float, duration: float, fill: float | None, peers: bool, json_path: Path | None) -> None:
     """Time events from their POST to the drawn chart in real Chromium pages.
 
     Events are posted at fixed moments whether or not the last one was answered, and counted from the moment they were
@@ -44,10 +49,12 @@ def latency(tabs: int, rate: float, duration: float, peers: bool, json_path: Pat
     Example:
         python -m realtime bench latency --tabs 10 --rate 5 --duration 30
     """
-    from realtime.bench.latency import measure_latency, table_of
+    from realtime.bench.latency import POINTS, measure_latency, table_of
+
+    fill_s = fill or min(POINTS / rate, 40.0)
 
     def measure(say: Callable[[str], None]) -> Any:
-        return measure_latency(tabs=tabs, rate=rate, duration_s=duration, with_peers=peers, say=say)
+        return measure_latency(tabs=tabs, rate=rate, duration_s=duration, fill_s=fill_s, with_peers=peers, say=say)
 
     _measure(measure, table_of, json_path)
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rich.table import Table
 
 from realtime.bench import browser, peers, report
-from realtime.bench.events import COLLECTION, as_array, reading
+from realtime.bench.events import COLLECTION
 from realtime.bench.launch import running_app, start_script, temporary_folder
 from realtime.bench.meter import machine_busy_s
 from realtime.bench.pace import pace_for
 from realtime.bench.paints import PageCount, Posted, count_page
-from realtime.bench.posting import PostFailed, Producer, post_readings
+from realtime.bench.posting import PostFailed, post_readings
 from realtime.bench.process import Process
 from realtime.bench.spread import Spread, spread_of
 
@@ -71,17 +71,20 @@ class _Trial:
     tabs: int
     rate: float
     duration_s: float
+    fill_s: float = 1.0
 
 
 def measure_latency(
-    *, tabs: int, rate: float, duration_s: float, with_peers: bool, say: Callable[[str], None]
+    *, tabs: int, rate: float, duration_s: float, fill_s: float, with_peers: bool, say: Callable[[str], None]
 ) -> Latency:
     """Start the app and a Chromium, post at the pace, and judge what the pages wrote down.
 
+    Before each measurement the chart's points come over `fill_s` seconds: points that came at one moment and then one
+    by one would stretch its axis of time at every event, which no chart that has been open for a while does.
     `say` is told what happens meanwhile. Raises StartError when something can't be started, PostFailed when events
     weren't stored.
     """
-    trial = _Trial(tabs, rate, duration_s)
+    trial = _Trial(tabs, rate, duration_s, fill_s)
     with running_app() as app, browser.chromium() as chromium:
         run = _Run(app, trial)
         say(f"Tideboard: {tabs} tab(s), {rate:g} events/s for {duration_s:g} s")
@@ -125,12 +128,12 @@ class _Run:
         self._name = uuid.uuid4().hex[:8]
         self._next = 1
         self.posted: dict[int, Posted] = {}
-        self._fill()
+        self._fill(over_s=1.0)
 
     def measure(self, name: str, chromium: Browser, *, server: Process, url: str) -> Way:
         """Open the tabs, fill their charts, post at the pace, and return what came of it."""
         with browser.open_tabs(chromium, url, count=self._trial.tabs) as pages:
-            last = self._fill()
+            last = self._fill(over_s=self._trial.fill_s)
             if not browser.wait_until_drawn(pages, last, within_s=30):
                 raise PostFailed(f"{name}: a page never drew the chart it was opened for; nothing was measured.")
             browser.forget(pages)
@@ -140,13 +143,11 @@ class _Run:
             used = _Used(server.cpu_s(), meter.read_s(), machine_busy_s(), time.monotonic()).since(used)
             return _judge(name, pages, self.posted, used=used)
 
-    def _fill(self) -> int:
-        """Post as many readings as a chart has points, at once, and return the last number."""
-        producer = Producer(self._app.base_url)
-        numbers = range(self._next, self._next + POINTS)
-        producer.post(as_array([reading(number, run=self._name) for number in numbers]))
-        producer.close()
-        self._next += POINTS
+    def _fill(self, *, over_s: float) -> int:
+        """Post as many readings as a chart has points, and return the last number."""
+        pace = pace_for(start=time.time(), rate=POINTS / over_s, duration_s=over_s)
+        post_readings(self._app.base_url, pace, run=self._name, first=self._next)
+        self._next += pace.count
         return self._next - 1
 
     def _post(self, pages: list[Page]) -> None:

@@ -31,7 +31,7 @@ def test_latency_sees_every_event_on_every_way() -> None:
     """Tideboard and both peers draw each event, in order; Tideboard never takes its chart away."""
     before = started_by_us()
     said: list[str] = []
-    outcome = measure_latency(tabs=1, rate=5, duration_s=1, with_peers=True, say=said.append)
+    outcome = measure_latency(tabs=1, rate=5, duration_s=1, fill_s=1, with_peers=True, say=said.append)
     assert outcome.events == 5
     assert [way.name for way in outcome.ways] == [
         "Tideboard",
