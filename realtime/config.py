@@ -38,6 +38,10 @@ class Settings:
     gateway_url: Annotated[
         str | None, Meta(description="http(s):// address of a gateway elsewhere; unset: the one in this process")
     ] = None
+    transport: Annotated[
+        Literal["auto", "websocket", "polling"],
+        Meta(description="How the app hears of events: auto polls where a WebSocket can't be had"),
+    ] = "auto"
     sample: Annotated[
         Literal["auto", "off"], Meta(description="Play the sample day while the data folder holds no real data")
     ] = "auto"

@@ -94,8 +94,12 @@ class Polling:
         return 0.0 if self._asked else self._pace.due_at
 
     def open(self) -> None:
-        """Begin, if the gateway answers. Raises NotConnected."""
+        """Begin, if the gateway answers. Raises NotConnected.
+
+        A consumer of critical events says at once who it is: what happens from now on is owed to it.
+        """
         self._batch([])
+        self._owed = [] if self._consumer is None else self._acknowledge([])
         self._pace = Pace(self._now())
         self._polls = 0
         self.is_open = True

@@ -50,7 +50,8 @@ ENDPOINTS: Final = (
         method="POST", path="/api/events", handler="events.post_events",
         summary="Store events: one CloudEvent, an array, or NDJSON, gzip too; says of each what became of it",
         body="Events", body_types=_EVENT_TYPES,
-        answers={200: "Report", 207: "Report", 400: "Report", 413: "Report", 415: "Report", 422: "Report"},
+        answers=dict.fromkeys((200, 207, 400, 412, 413, 415, 422), "Report"),
+        headers=("If-Match",),
     ),
     Endpoint(
         method="GET", path="/api/ingestion-warnings", handler="events.list_warnings",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,12 +15,11 @@ from realtime.config import Settings
 from realtime.errors import ConflictError, EventError
 from realtime.gateway.documents import Change, Documents, Version
 from realtime.gateway.http_access import ACTOR
-from realtime.gateway.log import MUST_BE_NEW, EventLog, Record, Stored
-from realtime.gateway.requests import number_in, problem, read_json, reply
+from realtime.gateway.log import EventLog, Record, Stored
+from realtime.gateway.requests import condition_in, number_in, problem, read_json, reply
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.events import MAX_NAME_CHARS, check_document_id
 
-_ETAG: Final = re.compile(r'"?([0-9]{1,15})"?')
 _MOST_DOCUMENTS: Final = 1000
 _MOST_HISTORY: Final = 1000
 
@@ -157,28 +155,11 @@ def _change(request: Request, collection: str, identifier: str, *, must_exist: b
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= MAX_NAME_CHARS:
         raise EventError("bad_attribute", f"'Idempotency-Key' has to have 1 to {MAX_NAME_CHARS} characters.")
-    expected, is_any = _condition(request)
+    expected, is_any = condition_in(request)
     return Change(
         collection, identifier, expected=expected, must_exist=must_exist or is_any, key=key,
         actor=request.scope.get(ACTOR),
     )  # fmt: skip
-
-
-def _condition(request: Request) -> tuple[int | None, bool]:
-    """Read If-Match and If-None-Match (RFC 9110, section 13.1): the version expected, and whether any will do."""
-    if request.headers.get("if-none-match") == "*":
-        return MUST_BE_NEW, False
-    text = request.headers.get("if-match")
-    if text is None:
-        return None, False
-    if text.strip() == "*":
-        return None, True
-    found = _ETAG.fullmatch(text.strip())
-    if found is None:
-        raise EventError(
-            "bad_attribute", "'If-Match' has to be one version as the ETag header gave it, such as \"12\"."
-        )
-    return int(found[1]), False
 
 
 def _etag(offset: int) -> str:

@@ -14,7 +14,7 @@ from realtime.gateway.bodies import HTTP_STATUS
 from realtime.gateway.http_access import ACTOR
 from realtime.gateway.ingest import REFUSED, Ingest, Report, Result
 from realtime.gateway.log import EventLog
-from realtime.gateway.requests import Refused, number_in, read_body, reply
+from realtime.gateway.requests import Refused, condition_in, number_in, read_body, reply
 
 _MOST_WARNINGS: Final = 1000
 
@@ -28,11 +28,15 @@ class EventRoutes:
         self._settings = settings
 
     async def post_events(self, request: Request) -> Response:
-        """Store what is good of a posted body; say of each item what became of it."""
+        """Store what is good of a posted body; say of each item what became of it.
+
+        If-Match is about the document of the first event: when that has changed, nothing is stored.
+        """
         body = b""
         try:
             body, kind = await read_body(request, settings=self._settings)
-            report = await self._ingest.take_body(body, kind, actor=request.scope.get(ACTOR))
+            expected, _ = condition_in(request)
+            report = await self._ingest.take_body(body, kind, expected=expected, actor=request.scope.get(ACTOR))
         except EventError as error:
             await self._ingest.keep_body(error, error.excerpt if isinstance(error, Refused) else body)
             return _refused_whole(error)

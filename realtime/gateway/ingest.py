@@ -60,11 +60,13 @@ class Ingest:
         self._settings = settings
         self._now = now
 
-    async def take_body(self, body: bytes, kind: Kind, *, actor: str | None = None) -> Report:
+    async def take_body(
+        self, body: bytes, kind: Kind, *, expected: int | None = None, actor: str | None = None
+    ) -> Report:
         """Take a posted body. Raises EventError when it is refused as a whole, StorageError when it can't be stored."""
         limits = self._settings
         items = items_of(body, kind, most_items=limits.max_batch_events, max_depth=limits.max_depth)
-        return await self.take_items(items, actor=actor)
+        return await self.take_items(items, expected=expected, actor=actor)
 
     async def take_items(
         self, items: Sequence[Any], *, expected: int | None = None, actor: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import CommandError, ConflictError, EventError, StorageError, StorageFull
 from realtime.gateway.bodies import HTTP_STATUS, Kind, Malformed, body_too_large, decode_item, inflate, kind_of
+from realtime.gateway.records import MUST_BE_NEW
 from realtime.hub.origin import is_own_origin
 from realtime.protocol.events import depth_exceeds
 
@@ -20,6 +22,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 DOCUMENT_TYPES: Final = {"application/json": Kind.JSON, "application/merge-patch+json": Kind.JSON}
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DRAIN_FACTOR: Final = 16
+_ETAG: Final = re.compile(r'"?([0-9]{1,15})"?')
 _COMMAND_STATUS: Final = {101: 401, 103: 403, 109: 401}
 
 
@@ -107,6 +110,26 @@ def number_in(request: Request, name: str, *, default: int | None, least: int = 
     if not (text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= most):
         raise EventError("bad_query", f"'{name}' has to be a number from {least} to {most}.")
     return int(text)
+
+
+def condition_in(request: Request) -> tuple[int | None, bool]:
+    """Read If-Match and If-None-Match (RFC 9110, section 13.1): the version expected, and whether any will do.
+
+    Raises EventError `bad_attribute`.
+    """
+    if request.headers.get("if-none-match") == "*":
+        return MUST_BE_NEW, False
+    text = request.headers.get("if-match")
+    if text is None:
+        return None, False
+    if text.strip() == "*":
+        return None, True
+    found = _ETAG.fullmatch(text.strip())
+    if found is None:
+        raise EventError(
+            "bad_attribute", "'If-Match' has to be one version as the ETag header gave it, such as \"12\"."
+        )
+    return int(found[1]), False
 
 
 async def _read_bounded(request: Request, *, most_bytes: int) -> bytes:

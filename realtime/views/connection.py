@@ -29,13 +29,13 @@ _TRANSPORTS: Final = {"websocket": "WebSocket", "polling": "Polling", "http": "P
 def badge(store: Store, *, now: float) -> Value:
     """Render state, transport, lag and last event. Times are unix milliseconds, as JavaScript counts them.
 
-    `staleSince` is set once the link has been down so long that every panel has to say so; `toSend` and `refused` count
-    what is in the outbox.
+    `lostAt` is set while there is no link after there was one, `staleSince` once that lasts so long that every panel
+    has to say so; `toSend` and `refused` count what is in the outbox.
     """
     status = store.connection
     symbol, word, tone = _LOOKS.get(str(status.state), ("■", "Offline", "bad"))
     if status.is_connected and status.transport in ("polling", "http"):
-        symbol, word, tone = "◆", "Polling", "warn"
+        symbol, word, tone = "◆", f"Polling every {status.poll_s or 2:g} s", "warn"
     return {
         "state": str(status.state),
         "word": word,
@@ -50,6 +50,7 @@ def badge(store: Store, *, now: float) -> Value:
         "nextDialAt": _ms(status.next_dial_at),
         "reason": None if status.is_connected else status.reason,
         "sequence": store.sequence,
+        "lostAt": _ms(stale_since(store, now=now, after_s=0.0)),
         "staleSince": _ms(stale_since(store, now=now)),
         "toSend": outbox.count(store),
         "refused": outbox.count(store, is_refused=True),
@@ -68,4 +69,4 @@ def stale_since(store: Store, *, now: float, after_s: float = 5.0) -> float | No
     if not newest or newest[0].envelope.type != ConnectionLost.TYPE:
         return None  # there was no link yet, or it is being checked: nothing has been missed
     lost_at = newest[0].received_at
-    return lost_at if now - lost_at > after_s else None
+    return lost_at if now - lost_at >= after_s else None

@@ -196,3 +196,18 @@ def test_a_full_queue_sends_producers_away_for_a_moment(gateway: Served, monkeyp
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json()["error"] == {"code": "storage_unavailable", "reason": "Too much is waiting."}
     assert gateway.post(b"{").status_code == 400
+
+
+def test_a_version_that_was_seen_can_be_expected(gateway: Served) -> None:
+    """If-Match is about the first event's document; a conflict stores nothing and tells the version of now."""
+
+    def put(number: int, seen: str) -> Any:
+        data = {"collection": "orders", "document": {"id": "d", "n": number}}
+        return gateway.post(_with(id=f"put{number}", data=data), If_Match=seen)
+
+    first = gateway.post(_document({"id": "d"})).json()["results"][0]["offset"]
+    assert put(1, f'"{first}"').status_code == 200
+    answer = put(2, f'"{first}"')
+    [result] = answer.json()["results"]
+    assert (answer.status_code, result["code"], result["offset"]) == (412, "conflict", first + 1)
+    assert put(3, "nonsense").status_code == 422

@@ -89,7 +89,7 @@ def test_newest_first_and_the_total_counts_all() -> None:
     ("state", "transport", "word", "symbol"),
     [
         (ConnectionState.CONNECTED, "websocket", "Live", "●"),
-        (ConnectionState.CONNECTED, "polling", "Polling", "◆"),
+        (ConnectionState.CONNECTED, "polling", "Polling every 2 s", "◆"),
         (ConnectionState.SYNCING, "websocket", "Catching up", "⟳"),
         (ConnectionState.RECONNECTING, "websocket", "Reconnecting", "▲"),
         (ConnectionState.DISCONNECTED, "websocket", "Offline", "■"),
