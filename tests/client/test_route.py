@@ -143,9 +143,10 @@ def test_a_choice_made_while_connected_switches_at_once() -> None:
     """There and back, and `auto` is content with what there is, but looks for the socket."""
     connection = _polling()
     assert connection.set_transport("polling", NOW) == []
-    assert connection.wake_at is None, "there is nothing to probe for"
+    moments = [connection.wake_at]
     assert connection.set_transport("auto", NOW) == []
-    assert connection.wake_at is not None
+    moments.append(connection.wake_at)
+    assert [moment is None for moment in moments] == [True, False], "only `auto` has something to probe for"
     assert connection.set_transport("websocket", NOW)[1:] == [Dial(4, "websocket")]
     connection.dialed(4, NOW)
     connection.welcomed(4, NOW, ping_s=25)
