@@ -115,6 +115,7 @@ class Gateway:
                     yield
                 finally:
                     reminding.cancel()
+                    await asyncio.gather(reminding, return_exceptions=True)
                 await socket.hub.shutdown()
             finally:
                 self._running = None
