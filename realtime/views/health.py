@@ -127,8 +127,8 @@ def deliveries(store: Store, *, now: float) -> Value:
                 explains="Events applied as they happened, since the app started.",
             ),
             _number(
-                "resumed", "Made up for", number(health.resumed), value=health.resumed, under="missed, then fetched",
-                explains="Events that happened during an outage and were fetched after it, in order.",
+                "resumed", "Caught up", number(health.resumed), value=health.resumed, under="fetched, in order",
+                explains="Events fetched instead of pushed: missed in an outage, or the first of a new collection.",
             ),
             _number(
                 "repeats", "Repeats dropped", number(totals["duplicates"]), value=totals["duplicates"],
@@ -142,7 +142,8 @@ def deliveries(store: Store, *, now: float) -> Value:
 @view(kind="numbers", topics=("health",), refresh_s=REFRESH_S)
 def process(store: Store, *, now: float) -> Value:
     """Render the app's own use of the machine, as sampled every five seconds."""
-    samples = store.health(now=now).samples
+    health = store.health(now=now)
+    samples, watched = health.samples, now - (health.started_at or now)
     newest = samples[-1] if samples else None
     recent = samples[-_SPARK:]
     memory = [sample.memory_bytes for sample in recent]
@@ -150,7 +151,8 @@ def process(store: Store, *, now: float) -> Value:
         "numbers": [
             _number(
                 "up", "App up for", _UNKNOWN if newest is None else duration(now - newest.started_at),
-                explains="Since this process began.",
+                under=f"{percent(health.connected_s / watched)} connected" if watched > 0 else "",
+                explains="Since this process began, and which share of it was connected.",
             ),
             _number(
                 "cpu", "CPU", _UNKNOWN if newest is None else percent(newest.cpu_share, places=1), under="of one core",

@@ -181,6 +181,10 @@ def test_the_process_and_its_hubs_are_those_of_the_newest_sample() -> None:
         )
     )  # fmt: skip
     found = numbers(store, health.process, now=NOON)
+    assert found["up"]["deltaText"] == ""
+    tell(store, UP, at=NOON - 100, dials=1)
+    tell(store, DOWN, at=NOON - 50, dials=1)
+    assert numbers(store, health.process, now=NOON)["up"]["deltaText"] == "50 % connected"
     assert [found[key]["text"] for key in ("up", "cpu", "memory", "threads", "files")] == [
         "2 h", "12.5 %", "210 MB", "9", "30",
     ]  # fmt: skip

@@ -1,0 +1,55 @@
+"""The Health page in a real browser: it is live, says what happened, and stands still when real-time is held."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.board import badge, panel, sidebar
+from tests.support.processes import Process
+from tests.support.producing import Poster, created
+
+LANES = """() => document.querySelector('[data-view="health_charts.timeline"] .js-plotly-plot')
+  ?._fullLayout?.yaxis?._categories"""
+
+
+def number(page: Page, key: str) -> str:
+    """Return the text of one of the page's numbers."""
+    return panel(page, "numbers").locator(f'[data-key="{key}"] .value').inner_text()
+
+
+def test_health_is_live_and_complete(page: Page, app: Process, poster: Poster) -> None:
+    """An event moves the numbers with no reload; every panel has drawn; nothing is empty by mistake."""
+    page.goto(f"{app.base_url}/health")
+    expect(badge(page)).to_contain_text("Live")
+    expect(page.locator('[data-view="health_lists.verdict"]')).to_contain_text(re.compile(r"Live for .* Not lost"))
+    expect(panel(page, "numbers").locator('[data-key="dials"] .value')).to_have_text("100 %")
+    expect(page.locator('[data-view="health_lists.queues"]')).to_contain_text("App to open tabs")
+    expect(page.locator('[data-view="health_lists.dead_letters"]')).to_contain_text("every critical event")
+    for view in ("timeline", "delivery_times", "traffic", "memory", "cpu"):
+        expect(page.locator(f'[data-view="health_charts.{view}"] .main-svg').first).to_be_attached()
+    assert page.evaluate(LANES) == ["Offline", "Reconnecting", "Catching up", "Polling", "Live"]
+    poster.post(created("pulse", {"id": "first"}))  # of a new collection: it is fetched
+    expect(panel(page, "numbers").locator('[data-key="resumed"] .value')).not_to_have_text("0")
+    before = number(page, "live")
+    poster.post(*[created("pulse", {"id": str(turn)}) for turn in range(5)])
+    expect(panel(page, "numbers").locator('[data-key="live"] .value')).not_to_have_text(before)
+    expect(panel(page, "numbers").locator('[data-key="delivery"] .value')).to_contain_text("ms")
+    assert page.evaluate("window.tideboardBench.removals") == 0
+
+
+def test_health_stands_still_when_held(page: Page, app: Process, poster: Poster) -> None:
+    """What happens meanwhile is counted by the badge, and shown when it is let go."""
+    page.goto(f"{app.base_url}/health")
+    expect(badge(page)).to_contain_text("Live")
+    sidebar(page).get_by_text("Real-time", exact=True).click()
+    expect(badge(page)).to_contain_text("Paused")
+    shown = page.locator('[data-view="health.deliveries"]')
+    held = shown.get_attribute("data-version") or ""
+    poster.post(created("held", {"id": "1"}), created("held", {"id": "2"}))
+    expect(badge(page)).to_contain_text("(2 new)")
+    expect(shown).to_have_attribute("data-version", held)
+    sidebar(page).get_by_text("Real-time", exact=True).click()
+    expect(badge(page)).to_contain_text("Live")
+    expect(shown).not_to_have_attribute("data-version", held)
