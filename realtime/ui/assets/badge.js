@@ -107,7 +107,8 @@ class Badge {
     const next = this.judge();
     const now = Date.now();
     const isSame = !this.shown || this.shown === next.key;
-    this.untrueSince = isSame ? null : (this.untrueSince ?? now);
+    // What the app noticed counts from when it did, however late a busy machine lets this tab hear of it.
+    this.untrueSince = isSame ? null : (this.untrueSince ?? Math.min(now, this.value?.lostAt ?? now));
     clearTimeout(this.settling);
     const waitMs = isSame || isOwnDoing ? 0 : SETTLES_AFTER_MS - (now - this.untrueSince);
     if (waitMs > 0) this.settling = setTimeout(() => this.show(), waitMs + 5);
@@ -128,6 +129,7 @@ class Badge {
     this.untrueSince = null;
     this.root.className = `tb ${tone}`;
     this.root.dataset.state = key;
+    this.root.dataset.lostAt = this.value?.lostAt ?? "";
     say(this.symbol, symbol);
     say(this.word, word);
     say(this.rest, rest);
