@@ -124,6 +124,10 @@ class WebSocketClient:
         """Return the root of the gateway's HTTP API. Threads: any."""
         return self._http_url
 
+    def http_headers(self) -> dict[str, str]:
+        """Return the headers with which this client may ask over HTTP; a fresh token at each call. Threads: any."""
+        return {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
+
     @property
     def outbox(self) -> Outbox | None:
         """Return what keeps emits until they are acknowledged, if anything does. Threads: any."""

@@ -24,7 +24,13 @@ def fetch_history(collection: str, identifier: str, *, limit: int = 50) -> list[
     # A proxy meant for the world is of no use on this machine.
     is_near = urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
     try:
-        answer = httpx.get(f"{base}{path}", params={"limit": limit}, timeout=_TIMEOUT_S, trust_env=not is_near)
+        answer = httpx.get(
+            f"{base}{path}",
+            params={"limit": limit},
+            headers=client.http_headers(),
+            timeout=_TIMEOUT_S,
+            trust_env=not is_near,
+        )
         answer.raise_for_status()
         events: list[dict[str, Any]] = answer.json()["events"]
     except (httpx.HTTPError, ValueError, KeyError) as error:

@@ -33,6 +33,10 @@ class RecordingClient:
     http_url: str = "http://127.0.0.1:9"
     outbox: Any = None
 
+    def http_headers(self) -> dict[str, str]:
+        """Return what a client with a token sends."""
+        return {"Authorization": "Bearer let-me-in"}
+
     def send(
         self, envelope: Envelope, *, expected_offset: int | None = None, follows: int | None = None
     ) -> Future[str]:

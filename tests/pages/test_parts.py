@@ -17,12 +17,14 @@ from tests.pages.conftest import Board
 
 class _Answers(BaseHTTPRequestHandler):
     asked: list[str]
+    tokens: set[str]
     status: int
     body: bytes
 
     def do_GET(self) -> None:
         """Answer as told."""
         type(self).asked.append(self.path)
+        type(self).tokens.add(self.headers.get("Authorization", ""))
         self.send_response(type(self).status)
         self.send_header("Content-Length", str(len(type(self).body)))
         self.end_headers()
@@ -38,6 +40,7 @@ def gateway(board: Board) -> Iterator[type[_Answers]]:
 
     class Answers(_Answers):
         asked: list[str] = []  # noqa: RUF012  # one class per test
+        tokens: set[str] = set()  # noqa: RUF012
         status = 200
         body = json.dumps({"events": [{"offset": 1, "event": {}}]}).encode()
 
@@ -55,6 +58,12 @@ def test_history_is_asked_of_the_gateway(gateway: type[_Answers]) -> None:
     """Ids are quoted: a slash in one is not a path."""
     assert fetch_history("orders", "a/b c", limit=7) == [{"offset": 1, "event": {}}]
     assert gateway.asked == ["/api/collections/orders/documents/a%2Fb%20c/history?limit=7"]
+
+
+def test_history_is_asked_for_with_the_clients_token(gateway: type[_Answers]) -> None:
+    """A gateway that requires a token gives a drawer its history too."""
+    fetch_history("orders", "a")
+    assert gateway.tokens == {"Bearer let-me-in"}
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, b"{}"), (200, b"not json"), (200, b"{}")])
