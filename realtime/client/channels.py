@@ -75,6 +75,7 @@ class Channels:
         self._suspects: set[str] = set()  # live, but the stream's top was told to be further on
         self._loadings: dict[str, Loading] = {}
         self._unasked: dict[str, Load] = {}  # whose history is asked for after the first page
+        self._holes = 0
         self._list_at: float | None = None
         self._list_problem: str | None = None
         self._tops = TopCheck(interval_s=top_check_s, jitter=jitter)
@@ -121,6 +122,22 @@ class Channels:
         self._suspects.clear()
         for subscription in self._subscriptions.values():
             subscription.cut()
+
+    def doubt(self) -> None:
+        """Join every live channel anew from its position: what made a hole in one may have made others not seen yet."""
+        holes = sum(subscription.gaps for subscription in self._subscriptions.values())
+        if holes == self._holes:
+            return  # it was a channel's own affair
+        self._holes = holes
+        live = [one for one in self._subscriptions.values() if one.stage is Stage.LIVE]
+        leaves = [Command(unsubscribe=ChannelRequest(channel=one.channel)) for one in live]
+        self._wire.send([self._wire.numbered(Purpose.UNSUBSCRIBE, leave) for leave in leaves])
+        self._join(live)
+
+    def invalidate(self) -> None:
+        """Trust no position any more."""
+        for subscription in self._subscriptions.values():
+            subscription.invalidate()
 
     def do_due(self, now: float) -> None:
         """Try again what is due, and fetch one page of what is being loaded: the socket has to be read in between."""

@@ -22,6 +22,7 @@ from realtime.client.phases import Dial, Effect, Hangup, Open, Phase, Ping, Prob
 from realtime.client.telling import Telling
 from realtime.client.wire import Wire
 from realtime.errors import Disconnect, NotConnected, ProtocolError
+from realtime.protocol.codes import STATE_INVALIDATED
 from realtime.protocol.frames import Publication, Push, Reply, decode_replies
 
 _TURN_S: Final = 1.0
@@ -74,6 +75,8 @@ class Driver:
             except ProtocolError as error:
                 self._carry_out(self._closed(f"The gateway sent what isn't the protocol. {error}"))
             except Disconnect as disconnect:
+                if disconnect.code == STATE_INVALIDATED:
+                    self._channels.invalidate()
                 self._carry_out(self._closed(disconnect.reason, code=disconnect.code))
             except Exception as error:
                 _log.exception("The client stumbled and dials again")
@@ -121,6 +124,7 @@ class Driver:
         if channels.has_gap:
             channels.has_gap = False
             connection.unsynced(connection.generation, now)
+            channels.doubt()
         is_current = channels.are_settled and not self._wire.polling.is_behind
         if connection.phase is Phase.SYNCING and is_current:
             self._carry_out(connection.synced(connection.generation, now))

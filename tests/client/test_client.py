@@ -94,7 +94,20 @@ def test_a_gap_while_live_is_filled_without_a_new_dial(scripted: World) -> None:
     scripted.until(lambda: scripted.ids() == {"a", "lost", "b"})
     scripted.until(lambda: scripted.client.is_connected)
     assert scripted.store.connection.dials == 1
-    assert scripted.gateway.subscribes[-1].offset == 1
+    assert [one.offset for one in scripted.gateway.subscribes if one.channel == ORDERS][-1] == 1
+
+
+def test_a_hole_in_one_channel_makes_every_other_one_doubtful(scripted: World) -> None:
+    """Whatever lost one event may have lost others: in sync is claimed only once they are all here."""
+    scripted.gateway.publish(ORDERS, created("a"))
+    scripted.connect()
+    scripted.gateway.publish("users", login("ann"), is_lost=True)
+    scripted.gateway.publish(ORDERS, created("b"), is_lost=True)
+    assert scripted.client.is_connected
+    scripted.gateway.publish(ORDERS, created("c"))
+    scripted.until(lambda: scripted.ids() == {"a", "b", "c"} and scripted.client.is_connected)
+    assert [person.user_id for person in scripted.store.people()] == ["ann"]
+    assert scripted.store.connection.dials == 1
 
 
 def test_an_announced_collection_is_followed_from_its_first_event(scripted: World) -> None:
