@@ -11,7 +11,7 @@ from typing import Final
 
 from realtime.client.loss import lost_between
 from realtime.client.steps import Deliver, Install, Join, Leave, Load, Stage, Step
-from realtime.protocol.codes import ErrorCode
+from realtime.protocol.codes import SUBSCRIPTION_INVALIDATED, ErrorCode
 from realtime.protocol.frames import Publication, SubscribeResult
 from realtime.protocol.positions import Position
 
@@ -99,10 +99,11 @@ class Subscription:
         self.reason = reason
         if code == ErrorCode.ALREADY_SUBSCRIBED:
             return self._rejoin()
-        if code == ErrorCode.UNRECOVERABLE_POSITION:
+        if code == ErrorCode.UNRECOVERABLE_POSITION and self.position is not None:
             self.position = None
             return self.join()
-        if is_temporary:
+        # 112 to a subscribe without a position makes no sense; at once again, it would go on for ever.
+        if is_temporary or code == ErrorCode.UNRECOVERABLE_POSITION:
             self._retry(now)
         else:
             self.stage = Stage.REFUSED
@@ -155,7 +156,14 @@ class Subscription:
             self._retry(now)
 
     def unsubscribed(self, now: float, *, code: int, reason: str) -> None:
-        """Take in that the server ended the subscription (Centrifugo docs, "Unsubscribe codes")."""
+        """Take in that the server ended the subscription (Centrifugo docs, "Unsubscribe codes").
+
+        While a subscribe is under way, it is the one before that is meant.
+        """
+        if self.stage not in (Stage.LOADING, Stage.LIVE):
+            return
+        if code == SUBSCRIPTION_INVALIDATED:
+            self.invalidate()
         self.reason = reason
         self.awaited_until = None
         self._loads += 1
@@ -164,6 +172,10 @@ class Subscription:
             self._retry(now)
         else:
             self.stage = Stage.REFUSED
+
+    def invalidate(self) -> None:
+        """Trust no position any more: the next time a snapshot is taken."""
+        self.position = None
 
     def tick(self, now: float) -> list[Step]:
         """Try again what is due; fetch what should have arrived by now."""

@@ -64,6 +64,10 @@ class UnsubscribeCode(IntEnum):
     EXPIRED = 2501
 
 
+# Centrifugo's newer word for "forget tokens and positions"; our gateway never says it, a Centrifugo may.
+STATE_INVALIDATED: Final = 3014
+SUBSCRIPTION_INVALIDATED: Final = 2502
+
 _ERROR_TEXT: Final = {
     ErrorCode.INTERNAL: "internal server error",
     ErrorCode.UNAUTHORIZED: "unauthorized",

@@ -179,6 +179,8 @@ def test_refusals_are_told_apart() -> None:
     never.join_refused(NOW, code=103, reason="permission denied", is_temporary=False)
     assert (never.stage, never.is_settled, never.reason) == (Stage.REFUSED, True, "permission denied")
     assert unknown.join_refused(NOW, code=112, reason="x", is_temporary=False) == [Join(CHANNEL, None)]
+    assert unknown.join_refused(NOW, code=112, reason="x", is_temporary=False) == []
+    assert unknown.stage is Stage.RETRYING, "not at once again, or it would go on for ever"
     assert twice.join_refused(NOW, code=105, reason="x", is_temporary=False) == [Leave(CHANNEL), Join(CHANNEL, _at(3))]
 
 
@@ -200,6 +202,20 @@ def test_unsubscribe_codes_are_obeyed(code: int, stage: Stage) -> None:
     assert subscription.stage is stage
     if stage is Stage.RETRYING:
         assert subscription.tick(NOW + 10)[-1] == Join(CHANNEL, _at(10))
+
+
+def test_an_unsubscribe_that_crosses_a_subscribe_means_the_one_before() -> None:
+    """The answer to ours is still to come."""
+    subscription = _joining(_at(10))
+    subscription.unsubscribed(NOW, code=2000, reason="x")
+    assert subscription.stage is Stage.JOINING
+
+
+def test_an_invalidated_subscription_forgets_its_position() -> None:
+    """2502: the next time it is loaded whole."""
+    subscription = _live()
+    subscription.unsubscribed(NOW, code=2502, reason="state invalidated")
+    assert subscription.tick(NOW + 10)[-1] == Join(CHANNEL, None)
 
 
 def test_a_clock_set_back_doesnt_stop_a_retry() -> None:
