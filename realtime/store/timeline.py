@@ -18,6 +18,7 @@ from realtime.store.model import ConnectionState, ConnectionStatus
 SPANS_KEPT: Final = 500
 REASONS_KEPT: Final = 20
 _FAREWELL_S: Final = 3.0
+_SOON_S: Final = 30.0
 _UNKNOWN: Final = "No reason was given."
 _LENGTH: Final = re.compile(r"\d+(?:\.\d+)? (?:s|ms|min)\b")
 _DOWN: Final = frozenset(
@@ -174,6 +175,27 @@ class Timeline:
 def _is_overture(span: Span) -> bool:
     """Tell whether a span is but the moment before the first dial of a process: nobody was offline."""
     return span.is_first and span.state is ConnectionState.DISCONNECTED and not span.dials
+
+
+def without_starts(spans: Sequence[Span]) -> tuple[list[Span], int]:
+    """Leave out how each process began, if it was connected soon; return the rest and how many beginnings that were.
+
+    An app dials its own gateway before that answers. To count this as an outage would hide the real ones.
+    """
+    kept: list[Span] = []
+    start: list[Span] = []
+    starts, is_starting = 0, False
+    for span in spans:
+        if span.is_first:
+            kept += start
+            start, is_starting = [], True
+        if is_starting and span.state is ConnectionState.CONNECTED:
+            is_soon = bool(start) and span.begin - start[0].begin <= _SOON_S
+            kept += [] if is_soon else start
+            starts += is_soon
+            start, is_starting = [], False
+        (start if is_starting else kept).append(span)
+    return [*kept, *start], starts
 
 
 def share_connected(spans: Sequence[Span], *, since: float) -> float | None:

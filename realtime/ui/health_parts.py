@@ -55,7 +55,7 @@ def _timeline() -> None:
         )  # fmt: skip
     live_view(health_lists.verdict, key="tideboard.verdict", options={"label": "The connection in words"})
     live_view(
-        health_charts.timeline, key="tideboard.timeline", height=200, window=window or health_charts.DEFAULT_RANGE,
+        health_charts.timeline, key="tideboard.timeline", height=216, window=window or health_charts.DEFAULT_RANGE,
         zone=zone(), options={"label": "The connection's life"},
     )  # fmt: skip
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.store.measures import histogram_quantile, quantile
-from realtime.store.timeline import Outage, observed_s, outages, share_connected
+from realtime.store.timeline import Outage, observed_s, outages, share_connected, without_starts
 from realtime.views.registry import Value, view
 from realtime.views.words import Tone, duration, number, plural, size, span
 
 if TYPE_CHECKING:
-    from realtime.store import HealthSnapshot, Store
+    from realtime.store import HealthSnapshot, Span, Store
 
 TOPICS: Final = ("connection", "health")
 DAY_S: Final = 86_400.0
@@ -32,20 +32,21 @@ def link(store: Store, *, now: float) -> Value:
     """Render the connection's key numbers: uptime, time to connect, dials, outages, time to be back."""
     health = store.health(now=now)
     found = outages(health.spans)
+    spans, starts = without_starts(health.spans)
     return {
         "numbers": [
-            _uptime(health, now=now),
+            _uptime(spans, now=now),
             _connect(health),
-            _dials(health),
+            _dials(spans, starts=starts),
             _outages(found, now=now),
             _back(found),
         ]
     }
 
 
-def _uptime(health: HealthSnapshot, *, now: float) -> dict[str, Any]:
-    share = share_connected(health.spans, since=now - DAY_S)
-    watched = observed_s(health.spans, since=now - DAY_S)
+def _uptime(spans: Sequence[Span], *, now: float) -> dict[str, Any]:
+    share = share_connected(spans, since=now - DAY_S)
+    watched = observed_s(spans, since=now - DAY_S)
     is_telling = watched >= _TELLING_S  # a minute after the start, a second's outage would look like a disaster
     tone: Tone = "quiet"
     if share is not None and share < _FINE:
@@ -70,13 +71,14 @@ def _connect(health: HealthSnapshot) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _dials(health: HealthSnapshot) -> dict[str, Any]:
-    dials = sum(each.dials for each in health.spans)
-    synced = min(sum(each.connect_s is not None for each in health.spans), dials)
+def _dials(spans: Sequence[Span], *, starts: int) -> dict[str, Any]:
+    dials = starts + sum(each.dials for each in spans)
+    synced = min(sum(each.connect_s is not None for each in spans), dials)
     return _number(
         "dials", "Successful dials", percent(synced / dials, places=1) if dials else _UNKNOWN,
         value=synced / dials if dials else None, under=f"{synced:,} of {plural(dials, 'dial')}",
-        explains="Dials that ended in sync, of all the timeline remembers. While a gateway is away every dial fails.",
+        explains="Dials that ended in sync, of all the timeline remembers but those of a quick start. While the "
+        "gateway is away every dial fails.",
     )  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def timeline(store: Store, *, now: float, window: str = DEFAULT_RANGE, zone: str
     base = layout(zone=zone_label(zone), bars="overlay")
     base = {
         **base,
-        "margin": {**base["margin"], "l": _LANE_NAMES_PX},
+        # The buttons of the chart stand above the newest band, not on it.
+        "margin": {**base["margin"], "l": _LANE_NAMES_PX, "t": 30},
         "shapes": [
             _unwatched(begin, end, length=length, zone=zone) for begin, end in _unseen(lanes, start=start, now=now)
         ],

@@ -19,6 +19,7 @@ from realtime.store.timeline import (
     outages,
     reasons,
     share_connected,
+    without_starts,
 )
 
 UP, DOWN = ConnectionState.CONNECTED, ConnectionState.RECONNECTING
@@ -161,6 +162,25 @@ def test_the_moment_before_the_first_dial_is_no_span() -> None:
     told(timeline, FIRST, at=0.1)
     [first] = timeline.spans(now=1)
     assert (first.state, first.is_first) == (FIRST, True)
+
+
+def test_a_quick_start_isnt_an_outage_and_a_slow_one_counts() -> None:
+    """The app dials its own gateway before that answers."""
+    for connected_at, kept, starts in ((12.0, [UP], 1), (80.0, [FIRST, DOWN, UP], 0)):
+        timeline = Timeline()
+        told(timeline, FIRST, at=10, dials=1)
+        told(timeline, DOWN, at=10.5, dials=4)
+        told(timeline, UP, at=connected_at, dials=4)
+        found, count = without_starts(timeline.spans(now=100))
+        assert ([span.state for span in found], count) == (kept, starts)
+
+
+def test_a_start_that_never_got_there_counts() -> None:
+    """Else an app that can't connect would have watched nothing."""
+    timeline = Timeline()
+    told(timeline, FIRST, at=10)
+    found, count = without_starts(timeline.spans(now=15))
+    assert (len(found), count) == (1, 0)
 
 
 def test_uptime_counts_what_lies_in_the_window() -> None:

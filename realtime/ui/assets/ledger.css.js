@@ -13,7 +13,7 @@ th:last-child, td:last-child { padding-right: 0; }
 td:first-child { min-width: 120px; }
 .note, .empty { margin: 0; color: var(--soft); }
 .note { font-size: 12px; padding-top: 6px; }
-.empty { padding: 6px 0 10px; }
+.empty { padding: 2px 0; }
 [hidden] { display: none; }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
 @media (max-width: 480px) { th, td { padding-right: 8px; } th { white-space: normal; vertical-align: bottom; } }
