@@ -12,6 +12,7 @@ import pytest
 from realtime.bench.fault_proxy import FaultProxy
 from realtime.bench.faults import Fault, FaultKind
 from realtime.client import WebSocketClient, pace, polling, route
+from realtime.client.outbox import Outbox
 from realtime.client.route import Choice
 from realtime.errors import ConflictError, EventError, NotConnected
 from realtime.protocol.events import Envelope, SystemMaintenance
@@ -32,7 +33,14 @@ class World:
         self.store = Store()
         self._stack = stack
 
-    def client(self, transport: Choice = "auto", *, consumer: str | None = None) -> WebSocketClient:
+    def client(
+        self,
+        transport: Choice = "auto",
+        *,
+        consumer: str | None = None,
+        outbox: Outbox | None = None,
+        is_reachable: bool = True,
+    ) -> WebSocketClient:
         """Make a client that is ended with the test."""
         client = WebSocketClient(
             f"{self.proxy.ws_url}/connection/websocket",
@@ -40,11 +48,13 @@ class World:
             store=self.store,
             transport=transport,
             consumer=consumer,
+            outbox=outbox,
         )
         client.set_reconnect_options(base_s=0.01, cap_s=0.1)
         self._stack.callback(client.disconnect)
         client.connect()
-        self.until(lambda: client.is_connected)
+        if is_reachable:
+            self.until(lambda: client.is_connected)
         return client
 
     def refuse_upgrades(self) -> None:
@@ -166,6 +176,23 @@ def test_emits_leave_by_posts(world: World) -> None:
     client.disconnect()
     with pytest.raises(NotConnected):
         client.emit("user:login", {"userId": "ann", "timestamp": "2026-01-31T12:00:00Z"}).result(WAIT_S)
+
+
+def test_what_waits_in_the_outbox_leaves_by_posts(world: World, tmp_path: Path) -> None:
+    """Polling is a way out like any other: edits of one document keep their order."""
+    outbox = Outbox.open(tmp_path / "outbox.db")
+    try:
+        world.proxy.begin(Fault(at_s=0, kind=FaultKind.REFUSE, lasts_s=0, amount=0))
+        client = world.client(outbox=outbox, is_reachable=False)
+        waiting = [client.send(created("orders", {"id": "a", "n": 0}))]
+        waiting += [client.send(updated("orders", {"id": "a", "n": number})) for number in range(1, 6)]
+        world.proxy.calm()
+        world.refuse_upgrades()
+        assert [one.result(WAIT_S).position.offset for one in waiting] == [1, 2, 3, 4, 5, 6]
+        world.until(lambda: world.goes_by("polling") and world.count() == 1)
+        client.disconnect()
+    finally:
+        outbox.close()
 
 
 def test_a_stream_that_was_trimmed_while_away_is_loaded_and_told(tmp_path: Path, world: World) -> None:

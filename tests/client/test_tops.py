@@ -94,10 +94,10 @@ def test_what_cant_be_recovered_is_told_with_its_range_and_count(
 
 def test_a_new_process_goes_on_where_the_last_one_was(scripted: World) -> None:
     """What happened while the app was down is in its feed, though it is more than a first look would show."""
-    scripted.gateway.publish(ORDERS, *(created(f"d{number}") for number in range(400)))
+    scripted.gateway.publish(ORDERS, *(created(f"d{number}") for number in range(700)))
     store = Store()
-    client = scripted.another(store, resume_from={ORDERS: Position("e1", 50)})
+    client = scripted.another(store, resume_from={ORDERS: Position("e1", 300)})
     client.connect()
     scripted.until(lambda: client.is_connected)
-    assert sorted(entry.offset for entry in store.feed(limit=500, channels=(ORDERS,))) == list(range(51, 401))
+    assert {entry.offset for entry in store.feed(limit=500, channels=(ORDERS,))} >= set(range(301, 701))
     assert store.gaps == ()
