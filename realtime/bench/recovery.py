@@ -21,7 +21,7 @@ from realtime.bench.recovery_follower import FollowerProcess
 from realtime.bench.recovery_journal import read_journal
 from realtime.bench.recovery_judge import Evidence, Struck, Verdict, judge
 from realtime.bench.recovery_load import Load, Posting
-from realtime.bench.recovery_truth import Truth, read_tops, read_truth
+from realtime.bench.recovery_truth import read_tops, read_truth
 from realtime.errors import StartError
 
 PAUSE_S: Final = (2.0, 5.0)
@@ -29,6 +29,7 @@ _WARM_UP_S: Final = 30.0
 _QUIET_S: Final = 30.0
 _FRAME_S: Final = 3.0
 _LOOK_S: Final = 0.1
+_JUDGE_AGAIN_S: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,8 @@ def soak(
         _strike_all(stage, faults, seconds=seconds, least_pause_s=pause_s[0], say=say)
         posting.stop()
         say("waiting for quiet")
-        truth, held = _settle(stage)
-        journal = read_journal(stage.follower.journal.read_bytes())
-        evidence = Evidence(
-            journal=journal, stored=posting.stored, faults=stage.struck,
-            documents=truth.documents, tops=truth.tops, history=truth.history,
-            held=held["documents"], held_tops=held["tops"], losses_claimed=held["losses"],
-        )  # fmt: skip
-        return Soaked(seed=seed, seconds=seconds, rate=rate, faults=tuple(stage.struck), verdict=judge(evidence))
+        verdict = _settle(stage, posting)
+        return Soaked(seed=seed, seconds=seconds, rate=rate, faults=tuple(stage.struck), verdict=verdict)
 
 
 @contextlib.contextmanager
@@ -151,12 +146,26 @@ def _strike_all(
     time.sleep(max(began + seconds - time.monotonic(), least_pause_s))
 
 
-def _settle(stage: _Stage) -> tuple[Truth, dict[str, Any]]:
-    """Wait until the follower is as far as the gateway, or doesn't get any further, and return what each holds."""
-    url = stage.gateway.base_url
+def _settle(stage: _Stage, posting: Posting) -> Verdict:
+    """Wait until the follower is as far as the gateway and owed nothing, or doesn't get there, and have it judged.
+
+    A critical event that only a snapshot's history has shown is owed to the handlers until it is delivered again.
+    """
+    url, deadline = stage.gateway.base_url, time.monotonic() + _QUIET_S
     with contextlib.suppress(StartError):  # the judge says what is missing
         _wait(lambda: _is_level(read_tops(url), stage.follower.ask()), within_s=_QUIET_S)
-    return read_truth(url), stage.follower.ask()
+    while not (verdict := judge(_evidence(stage, posting))).is_kept and time.monotonic() < deadline:
+        time.sleep(_JUDGE_AGAIN_S)
+    return verdict
+
+
+def _evidence(stage: _Stage, posting: Posting) -> Evidence:
+    truth, held = read_truth(stage.gateway.base_url), stage.follower.ask()
+    return Evidence(
+        journal=read_journal(stage.follower.journal.read_bytes()), stored=posting.stored, faults=stage.struck,
+        documents=truth.documents, tops=truth.tops, history=truth.history,
+        held=held["documents"], held_tops=held["tops"], losses_claimed=held["losses"],
+    )  # fmt: skip
 
 
 def _is_level(tops: dict[str, int], held: dict[str, Any]) -> bool:
