@@ -103,10 +103,11 @@ class Connection:
 
     def stop(self, now: float) -> list[Effect]:
         """End it; nothing more happens until `start` or `reconnect`."""
-        effects = self._let_go(now, reason="Disconnected on request.")
+        reason = "Disconnected on request."
+        effects = self._let_go(now, reason=reason)
         if self.phase is not Phase.IDLE:
             self._enter(Phase.IDLE, now)
-        return effects
+        return [*effects, *self._tell_of_loss(now, reason)]
 
     def reconnect(self, now: float) -> list[Effect]:
         """Dial at once, whatever it does now; a dial under way is left alone."""

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from realtime.client.connection import OPENING_S, Connection, Retry
 from realtime.client.phases import TRANSITIONS, Dial, Effect, Hangup, Open, Phase, Ping, Raise, Renew
+from realtime.client.route import Choice
 from realtime.errors import ProtocolError
 from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
 from realtime.store import ConnectionState
@@ -324,6 +325,7 @@ class _Life(RuleBasedStateMachine):
         self.dialing: set[int] = set()
         self.open: set[int] = set()
         self.generation = 0
+        self.news: list[type] = []
 
     def obey(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -333,6 +335,8 @@ class _Life(RuleBasedStateMachine):
                 self.dialing = {effect.generation}  # the driver dials one after the other
             elif isinstance(effect, Hangup):
                 self.open.discard(effect.generation)
+            elif isinstance(effect, Raise):
+                self.news.append(type(effect.event))
 
     def fact(self, call: Callable[[], list[Effect] | None], *, may_start_over: bool = False) -> None:
         before, attempts = self.connection.phase, self.connection.attempts
@@ -364,6 +368,10 @@ class _Life(RuleBasedStateMachine):
     def owner(self, wish: str) -> None:
         self.fact(lambda: getattr(self.connection, wish)(self.now), may_start_over=wish in ("start", "woke"))
 
+    @rule(choice=st.sampled_from(["auto", "websocket", "polling"]))
+    def choose(self, choice: Choice) -> None:
+        self.fact(lambda: self.connection.set_transport(choice, self.now))
+
     @rule(back=st.integers(0, 2))
     def dialed(self, back: int) -> None:
         generation = self.generation - back
@@ -380,7 +388,8 @@ class _Life(RuleBasedStateMachine):
             self.told(generation, lambda: self.connection.dial_failed(generation, "no", self.now))
 
     @rule(
-        back=st.integers(0, 2), name=st.sampled_from(["welcomed", "synced", "unsynced", "closed", "ended", "refused"])
+        back=st.integers(0, 2),
+        name=st.sampled_from(["welcomed", "synced", "unsynced", "closed", "ended", "refused", "probed"]),
     )
     def gateway(self, back: int, name: str) -> None:
         generation, connection, now = self.generation - back, self.connection, self.now
@@ -390,6 +399,7 @@ class _Life(RuleBasedStateMachine):
             "unsynced": lambda: connection.unsynced(generation, now),
             "closed": lambda: connection.closed(generation, now, code=3001),
             "ended": lambda: connection.closed(generation, now, code=3500),
+            "probed": lambda: connection.probed(generation, now, is_open=True),
             "refused": lambda: connection.refused(generation, now, code=100, reason="x", is_temporary=True),
         }
         self.told(generation, calls[name], may_start_over=name == "synced")
@@ -402,6 +412,20 @@ class _Life(RuleBasedStateMachine):
     def a_socket_exactly_when_the_phase_says_so(self) -> None:
         has_socket = self.connection.phase in (Phase.OPENING, Phase.SYNCING, Phase.LIVE)
         assert self.open == ({self.connection.generation} if has_socket else set())
+
+    @invariant()
+    def people_are_told_of_each_loss_and_each_return_once(self) -> None:
+        told, live = self.news, self.connection.phase is Phase.LIVE
+        assert told[:1] in ([], [ConnectionEstablished])
+        assert told[1::2] == [ConnectionLost] * len(told[1::2])
+        assert told[2::2] == [ConnectionRestored] * len(told[2::2])
+        assert not live or len(told) % 2 == 1, "live, and people think it is lost"
+        is_away = self.connection.phase in (Phase.WAITING, Phase.REFUSED, Phase.IDLE)
+        assert not is_away or not told or len(told) % 2 == 0, "away, and nobody was told"
+
+    @invariant()
+    def only_a_choice_that_allows_it_is_dialed(self) -> None:
+        assert self.connection.phase is not Phase.LIVE or self.connection.route.allows(self.connection.over)
 
     @invariant()
     def waits_are_in_bounds(self) -> None:

@@ -115,6 +115,14 @@ def test_a_switch_that_comes_to_nothing_is_told_when_polls_fail_too() -> None:
     assert connection.phase is Phase.WAITING
 
 
+def test_who_disconnects_in_the_middle_of_a_switch_is_told() -> None:
+    """What they see isn't current any more, whatever it was that was dialed."""
+    connection = _polling()
+    connection.probed(3, NOW + 8, is_open=True)
+    [lost] = connection.stop(NOW + 8)
+    assert isinstance(lost, Raise)
+
+
 def test_a_poll_that_fails_is_a_loss_and_the_socket_is_tried_first() -> None:
     """As with a socket that is cut."""
     connection = _polling()
