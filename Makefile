@@ -1,5 +1,5 @@
 # Needs: Python 3.11 or newer with venv and pip, and make. Everything else goes into .venv, from the locks.
-# PYTHON=python3.12 chooses the interpreter; ARGS="…" goes to the command behind run, test and bench.
+# PYTHON=python3.12 chooses the interpreter; ARGS="…" goes to the command behind run, test, soak and bench.
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -11,7 +11,7 @@ UV_COMPILE := $(PY) -m uv pip compile pyproject.toml --quiet --universal --pytho
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench screenshots lock
+.PHONY: help run test check bench soak screenshots lock
 
 help: ## Print this list
 	@echo "Tideboard. One command each:"
@@ -36,13 +36,18 @@ check: ## Check format, lint, types and the borders between rooms
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --cache-dir .import_linter_cache
 
-bench: ## Measure: POST to pixel, ingest, many tabs
+bench: ## Measure: POST to pixel, ingest, many tabs, recovery
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
 	$(if $(ARGS),$(PY) -m realtime bench $(ARGS),$(PY) -m realtime bench latency --tabs 1)
 	$(if $(ARGS),,$(PY) -m realtime bench latency --tabs 10 --no-peers)
 	$(if $(ARGS),,$(PY) -m realtime bench ingest)
 	$(if $(ARGS),,$(PY) -m realtime bench tabs)
+
+soak: ## Run what takes long: five-minute recovery soaks with three seeds, 700 reconnects (half an hour)
+	@$(ENVIRONMENT) requirements-dev.lock
+	@sh scripts/system.sh
+	$(PY) -m pytest -m soak $(if $(ARGS),$(ARGS),tests)
 
 screenshots: ## Take the README's pictures from the product as it is
 	@$(ENVIRONMENT) requirements-dev.lock
