@@ -36,7 +36,7 @@ check: ## Check format, lint, types and the borders between rooms
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --cache-dir .import_linter_cache
 
-bench: ## Measure: POST to pixel, ingest, many tabs, recovery
+bench: ## Measure: POST to pixel, ingest, many tabs
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
 	$(if $(ARGS),$(PY) -m realtime bench $(ARGS),$(PY) -m realtime bench latency --tabs 1)
@@ -44,7 +44,7 @@ bench: ## Measure: POST to pixel, ingest, many tabs, recovery
 	$(if $(ARGS),,$(PY) -m realtime bench ingest)
 	$(if $(ARGS),,$(PY) -m realtime bench tabs)
 
-soak: ## Run what takes long: five-minute recovery soaks with three seeds, 700 reconnects (half an hour)
+soak: ## Run what takes long: five-minute recovery soaks with three seeds, 700 reconnects (20 minutes)
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
 	$(PY) -m pytest -m soak $(if $(ARGS),$(ARGS),tests)

@@ -20,7 +20,7 @@ from packaging.version import Version
 import realtime
 
 ROOT = Path(__file__).resolve().parents[1]
-_TARGETS = ("help", "run", "test", "check", "bench", "screenshots", "lock")
+_TARGETS = ("help", "run", "test", "check", "bench", "soak", "screenshots", "lock")
 _TEXT = {".py", ".toml", ".md", ".sh", ".js", ".css", ".json", ".yaml", ".yml", ".lock", ".svg", ".html", ".csv", ""}
 # Put together here, so that this file doesn't hold what it forbids.
 _MACHINE_PATHS = tuple(f"/{folder}/" for folder in ("work", "root", "home/[a-z]", "Users", "opt/wheels"))
