@@ -17,7 +17,7 @@ from realtime.store.model import ConnectionState, ConnectionStatus
 
 SPANS_KEPT: Final = 500
 REASONS_KEPT: Final = 20
-_FAREWELL_S: Final = 3.0
+_FAREWELL_S: Final = 5.0
 _SOON_S: Final = 30.0
 _UNKNOWN: Final = "No reason was given."
 _LENGTH: Final = re.compile(r"\d+(?:\.\d+)? (?:s|ms|min)\b")
@@ -99,10 +99,7 @@ class Timeline:
 
     def restore(self, spans: Iterable[Span]) -> None:
         """Put what an earlier process saw before what this one has seen. Call it before the first status, or soon."""
-        past, own = list(spans), list(self._past)
-        if past and past[-1].state is ConnectionState.DISCONNECTED and past[-1].length_s < _FAREWELL_S:
-            past.pop()  # that process hung up because it ended: nobody was offline
-        self._past = deque([*past, *own], maxlen=SPANS_KEPT)
+        self._past = deque([*_without_farewell(list(spans)), *self._past], maxlen=SPANS_KEPT)
 
     def take(self, status: ConnectionStatus, *, now: float) -> Turn:
         """Take in the connection's status; say what it ended, if it is in sync again. O(1)."""
@@ -175,6 +172,14 @@ class Timeline:
 def _is_overture(span: Span) -> bool:
     """Tell whether a span is but the moment before the first dial of a process: nobody was offline."""
     return span.is_first and span.state is ConnectionState.DISCONNECTED and not span.dials
+
+
+def _without_farewell(spans: list[Span]) -> list[Span]:
+    """Leave out how a process ended: its gateway went first or it hung up itself, and nobody was offline."""
+    ended_at = spans[-1].end if spans else 0.0
+    while spans and spans[-1].state in _DOWN and ended_at - spans[-1].begin <= _FAREWELL_S:
+        spans.pop()
+    return spans
 
 
 def without_starts(spans: Sequence[Span]) -> tuple[list[Span], int]:

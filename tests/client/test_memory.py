@@ -25,7 +25,7 @@ def lived(store: Store) -> None:
     store.set_connection(ConnectionStatus(state=DOWN, since=NOW + 60, dials=2, reason="cut"), now=NOW + 60)
 
 
-def remember(path: Path, *, now: float = NOW + 61) -> None:
+def remember(path: Path, *, now: float = NOW + 120) -> None:
     """Run a process that lives and ends in good order."""
     store, memory = Store(), Memory.open(path)
     memory.start(store, now=lambda: now)
@@ -41,7 +41,7 @@ def test_positions_and_spans_outlive_the_process(tmp_path: Path) -> None:
     assert memory.positions() == {ORDERS: Position("e1", 7)}
     up, down = memory.spans()
     assert (up.state, up.begin, up.end, up.dials, up.is_first) == (UP, NOW, NOW + 60, 1, True)
-    assert (down.state, down.end, down.reason) == (DOWN, NOW + 61, "cut")
+    assert (down.state, down.end, down.reason) == (DOWN, NOW + 120, "cut")
     memory.stop()
 
 
