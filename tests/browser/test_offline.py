@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,9 +18,10 @@ from tests.support.waiting import until
 
 STALE = re.compile(r"Stale since \d\d:\d\d")
 DRAWER = ".st-key-drawer"
+_numbers = itertools.count(1)
 WATCH_BADGE = """() => {
-  const find = (node) => node.querySelector?.('[data-tideboard="connection"]') ?? [...(node.querySelectorAll?.("*") ?? [])]
-    .map((each) => each.shadowRoot && find(each.shadowRoot)).find(Boolean);
+  const find = (node) => node.querySelector('[data-tideboard="connection"]')
+    ?? [...node.querySelectorAll("*")].map((each) => each.shadowRoot && find(each.shadowRoot)).find(Boolean);
   const badge = find(document);
   new MutationObserver(() => {
     if (badge.textContent.includes("Reconnecting")) window.saidAt ??= Date.now();
@@ -70,19 +72,25 @@ class Installation:
         return app
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Iterator[Installation]:
-    """Run a gateway and an app beside it."""
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Run a gateway and an app beside it. Each test brings back what it took away."""
     with ExitStack() as stack:
-        yield Installation(tmp_path, stack)
+        yield Installation(tmp_path_factory.mktemp("offline"), stack)
 
 
 @pytest.fixture
-def opened(installed: Installation, page: Page) -> Page:
+def orders() -> str:
+    """Name a collection of the test's own."""
+    return f"orders-{next(_numbers)}"
+
+
+@pytest.fixture
+def opened(installed: Installation, page: Page, orders: str) -> Page:
     """Open a collection with two orders in it, and mark the page so that a reload would show."""
     with Poster(installed.gateway.base_url) as poster:
-        poster.post(created("orders", {"id": "a", "n": 1}), created("orders", {"id": "b", "n": 1}))
-    open_collection(page, installed.app.base_url, "orders")
+        poster.post(created(orders, {"id": "a", "n": 1}), created(orders, {"id": "b", "n": 1}))
+    open_collection(page, installed.app.base_url, orders)
     expect(row(page, "a")).to_be_visible()
     expect(panel(page, "chart").locator(".js-plotly-plot .main-svg").first).to_be_attached()  # the page has loaded
     page.evaluate("window.wasHereBefore = true")
@@ -129,7 +137,7 @@ def create(page: Page, text: str) -> None:
 
 
 def test_a_page_outlives_its_gateway_and_delivers_what_was_saved_meanwhile(
-    installed: Installation, opened: Page
+    installed: Installation, opened: Page, orders: str
 ) -> None:
     """It says so within two seconds, stays readable and marked stale; comes back by itself with everybody's changes."""
     page = opened
@@ -156,7 +164,7 @@ def test_a_page_outlives_its_gateway_and_delivers_what_was_saved_meanwhile(
 
     close_drawer(page)  # while a row is chosen the table stands still
 
-    installed.meanwhile(updated("orders", {"id": "b", "n": 7}), created("orders", {"id": "d", "n": 1}))
+    installed.meanwhile(updated(orders, {"id": "b", "n": 7}), created(orders, {"id": "d", "n": 1}))
     installed.bring_back()
     expect(badge(page)).to_contain_text("Live")
     expect(waiting(page).locator("li").first).to_contain_text("✓ Confirmed")
@@ -167,14 +175,14 @@ def test_a_page_outlives_its_gateway_and_delivers_what_was_saved_meanwhile(
     expect(panel(page, "table")).not_to_have_attribute("data-stale", STALE)
     assert page.evaluate("window.wasHereBefore")
     with Poster(installed.gateway.base_url) as poster:
-        assert {key: document["n"] for key, document in poster.documents("orders").items()} == {
+        assert {key: document["n"] for key, document in poster.documents(orders).items()} == {
             "a": 3, "b": 7, "c": 2, "d": 1,
         }  # fmt: skip
-        assert poster.history("orders") == list(range(1, 9))  # each stored once
+        assert poster.history(orders) == list(range(1, 9))  # each stored once
 
 
 def test_a_change_that_met_anothers_is_refused_with_the_reason_until_a_person_decides(
-    installed: Installation, opened: Page
+    installed: Installation, opened: Page, orders: str
 ) -> None:
     """One's own version goes over the other's only when it is chosen; the other one is given up."""
     page = opened
@@ -186,7 +194,7 @@ def test_a_change_that_met_anothers_is_refused_with_the_reason_until_a_person_de
     edit(page, "b", '{"id": "b", "n": 2}')
     expect(strip(page)).to_contain_text("◌ Waiting")
     close_drawer(page)
-    installed.meanwhile(updated("orders", {"id": "a", "n": 50}), updated("orders", {"id": "b", "n": 60}))
+    installed.meanwhile(updated(orders, {"id": "a", "n": 50}), updated(orders, {"id": "b", "n": 60}))
     installed.bring_back()
     expect(badge(page)).to_contain_text("2 refused")
     mine = waiting(page).locator('li[data-id="a"]')
@@ -202,7 +210,7 @@ def test_a_change_that_met_anothers_is_refused_with_the_reason_until_a_person_de
     assert page.evaluate("window.wasHereBefore")
 
 
-def test_what_was_saved_offline_survives_kill_9_of_the_app(installed: Installation, opened: Page) -> None:
+def test_what_was_saved_offline_survives_kill_9_of_the_app(installed: Installation, opened: Page, orders: str) -> None:
     """The next process finds it on its disk, shows it, and sends it when the gateway is back."""
     page = opened
     installed.pull_away()
@@ -210,10 +218,10 @@ def test_what_was_saved_offline_survives_kill_9_of_the_app(installed: Installati
     edit(page, "a", '{"id": "a", "n": 2}')
     expect(strip(page)).to_contain_text("◌ Waiting")
     installed.restart_app()
-    page.goto(f"{installed.app.base_url}/collections")
+    page.goto(f"{installed.app.base_url}/collections?collection={orders}")
     expect(waiting(page).locator("li")).to_contain_text("◌ Waiting")
     installed.bring_back()
     with Poster(installed.gateway.base_url) as poster:
-        until(lambda: poster.documents("orders")["a"]["n"] == 2, what="the edit at the gateway")
+        until(lambda: poster.documents(orders)["a"]["n"] == 2, what="the edit at the gateway")
     expect(row(page, "a")).to_contain_text("2")
     expect(sidebar(page)).not_to_contain_text("to be sent")

@@ -4,7 +4,7 @@
 import { make, say } from "./dom.js";
 
 const DIMMED = { opacity: "0.72", filter: "grayscale(0.7)" };
-const NOTE = `position: absolute; top: 2px; right: 6px; z-index: 5; padding: 0 7px; pointer-events: none;
+const NOTE = `position: absolute; top: -9px; right: 8px; z-index: 5; padding: 0 7px; pointer-events: none;
   font: 600 11px/1.6 var(--st-font, sans-serif); color: var(--st-orange-text-color); background: var(--st-background-color);
   border: 1px solid currentColor; border-radius: 9px;`;
 const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
