@@ -195,19 +195,22 @@ def test_what_waits_in_the_outbox_leaves_by_posts(world: World, tmp_path: Path) 
         outbox.close()
 
 
-def test_a_stream_that_was_trimmed_while_away_is_loaded_and_told(tmp_path: Path, world: World) -> None:
-    """The same rules as on the socket: documents whole, the hole told with its count."""
+@pytest.mark.parametrize("way", ["websocket", "polling"])
+def test_a_stream_that_was_trimmed_while_away_is_loaded_and_told(tmp_path: Path, world: World, way: str) -> None:
+    """The same rules either way: documents whole, the hole told with its count."""
     with ExitStack() as stack:
         gateway = stack.enter_context(served(tmp_path / "small", retention_events=100))
         proxy = stack.enter_context(FaultProxy(gateway.port))
         small = World(gateway, proxy, stack)
-        small.refuse_upgrades()
+        if way == "polling":
+            small.refuse_upgrades()
         small.post(*numbered("orders", range(10)))
         client = small.client()
         client.disconnect()
         small.post(*numbered("orders", range(10, 400)))
         client.connect()
         small.until(lambda: client.is_connected)
+        assert small.goes_by(way)
         assert small.count() == 400
         [gap] = small.store.gaps
         assert gap.channel == CHANNEL
