@@ -25,6 +25,7 @@ from realtime.client.outbox_file import OutboxFile
 from realtime.client.outbox_plan import Plan
 from realtime.errors import CommandError, ConflictError, EventError, NotConnected, OutboxError, OutboxFull
 from realtime.metrics import OUTBOX_ENTRIES, OUTBOX_OUTCOMES, OUTBOX_OVERFLOWS
+from realtime.protocol.codes import ErrorCode
 from realtime.protocol.events import Envelope, encode_envelope
 from realtime.store import OutboxEntry, OutboxState
 
@@ -33,6 +34,8 @@ MOST_BYTES: Final = 4_194_304
 _JOIN_S: Final = 5.0
 _SETTLE_AGAIN_S: Final = 5.0
 _BREATH_S: Final = 0.1
+# The connection's token, that is: a fresh one is fetched with the next dial.
+_NOT_THE_EVENTS_FAULT: Final = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.EXPIRED})
 _KEPT: Final = "The dashboard is stopping. This is kept, and sent when it runs again."
 _log = logging.getLogger(__name__)
 
@@ -271,7 +274,7 @@ class Outbox:
         except (EventError, ConflictError) as error:
             self._refuse(number, error, reason=error.reason if isinstance(error, EventError) else str(error))
         except CommandError as error:
-            if error.is_temporary:
+            if error.is_temporary or error.code in _NOT_THE_EVENTS_FAULT:
                 self._postpone(number, error)
             else:
                 self._refuse(number, error, reason=str(error))

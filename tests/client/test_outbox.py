@@ -177,11 +177,15 @@ def test_a_way_that_broke_is_used_again_when_it_opens(bench: Bench) -> None:
     assert future.result(WAIT_S)
 
 
-def test_a_failure_that_passes_is_tried_again_by_itself(bench: Bench) -> None:
-    """The gateway's disk was full, say; nobody has to do anything."""
+@pytest.mark.parametrize(
+    "error",
+    [CommandError(100, "disk full", is_temporary=True), CommandError(109, "token expired"), CommandError(101, "")],
+)
+def test_a_failure_that_passes_is_tried_again_by_itself(bench: Bench, error: Exception) -> None:
+    """The gateway's disk was full, or the connection's token had run out; nobody has to do anything."""
     bench.outbox.attach(bench.way)
     future = bench.outbox.put(order("a"))
-    bench.way.fail(0, CommandError(100, "disk full", is_temporary=True))
+    bench.way.fail(0, error)
     bench.way.ack(1)
     assert future.result(WAIT_S)
 
@@ -304,3 +308,22 @@ def test_a_stumble_costs_nothing(bench: Bench, caplog: pytest.LogCaptureFixture)
     bench.outbox.attach(bench.way)
     bench.way.ack(len(bench.way.taken))
     assert future.result(WAIT_S)
+
+
+def test_whoever_listens_and_stumbles_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged; what waits is sent all the same, and the listener hears of it the next time."""
+    heard: list[int] = []
+
+    def listen(entries: Sequence[OutboxEntry]) -> None:
+        heard.append(len(entries))
+        if len(heard) == 1:
+            raise RuntimeError("a listener's own mistake")
+
+    way = RecordingWay()
+    with closing(Outbox(OutboxFile.open(tmp_path / FILE_NAME), on_change=listen)) as outbox:
+        outbox.attach(way)
+        future = outbox.put(order("a"))
+        way.ack(0)
+        assert future.result(WAIT_S)
+    assert "stumbled" in caplog.text
+    assert len(heard) > 1

@@ -4,9 +4,10 @@
 import { make, say } from "./dom.js";
 
 const DIMMED = { opacity: "0.72", filter: "grayscale(0.7)" };
-const NOTE = `position: absolute; top: -9px; right: 8px; z-index: 5; padding: 0 7px; pointer-events: none;
+const NOTE = `position: absolute; right: 8px; z-index: 5; padding: 0 7px; pointer-events: none;
   font: 600 11px/1.6 var(--st-font, sans-serif); color: var(--st-orange-text-color); background: var(--st-background-color);
   border: 1px solid currentColor; border-radius: 9px;`;
+const TOPS = { feed: "-28px", numbers: "-6px" }; // beside the feed's heading, not over its buttons; not cut off atop the page
 const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const notes = new Map(); // a panel's root -> its note, made when first needed
 let since = null;
@@ -44,6 +45,7 @@ function mark(root) {
     note.style.cssText = NOTE;
     notes.set(root, note);
   }
+  note.style.top = TOPS[root.dataset.tideboard] ?? "-9px";
   if (note.nextSibling !== root) root.before(note);
   say(note, `■ ${text}`);
   root.dataset.stale = text;
