@@ -149,6 +149,11 @@ def test_a_page_outlives_its_gateway_and_delivers_what_was_saved_meanwhile(
     for kind in ("table", "chart", "cards"):
         expect(panel(page, kind)).to_have_attribute("data-stale", STALE)
     expect(row(page, "a")).to_contain_text("1")
+    overview = page.context.new_page()
+    overview.goto(installed.app.base_url)
+    for kind in ("numbers", "chart", "feed"):
+        expect(panel(overview, kind)).to_have_attribute("data-stale", STALE)
+    expect(panel(overview, "feed")).to_contain_text("Connection to the gateway lost")
 
     edit(page, "a", '{"id": "a", "n": 2}')
     expect(strip(page)).to_contain_text("◌ Waiting")
@@ -173,6 +178,8 @@ def test_a_page_outlives_its_gateway_and_delivers_what_was_saved_meanwhile(
     expect(waiting(page).locator("li")).to_have_count(0)
     expect(badge(page)).not_to_contain_text("to be sent")
     expect(panel(page, "table")).not_to_have_attribute("data-stale", STALE)
+    expect(panel(overview, "feed")).not_to_have_attribute("data-stale", STALE)
+    expect(panel(overview, "feed")).to_contain_text("restored")
     assert page.evaluate("window.wasHereBefore")
     with Poster(installed.gateway.base_url) as poster:
         assert {key: document["n"] for key, document in poster.documents(orders).items()} == {
