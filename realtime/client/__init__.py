@@ -1,4 +1,4 @@
-"""Keeps the store in step with the gateway over one WebSocket, and sends events to it.
+"""Keeps the store in step with the gateway, over one WebSocket or by polls where none can be had, and sends to it.
 
 No views, no drawing, and no deciding outside the pure `connection` and `sync`: the rest carries out.
 Threads: one daemon thread owns the socket; `WebSocketClient`'s methods may be called from any.
