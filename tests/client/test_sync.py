@@ -309,12 +309,13 @@ def test_a_new_process_claims_no_loss_and_loads_back_to_where_the_last_one_was()
 
 
 class _Gateway:
-    """A model of a channel on a gateway that loses live events, cuts, and trims."""
+    """A model of a channel on a gateway that loses live events, cuts, trims, and claims what isn't so."""
 
     def __init__(self) -> None:
         self.top = 0
         self.epoch = 0
         self.trimmed_to = 0
+        self.kept_back = 0  # of the next resume, though it is said to be complete
 
     @property
     def position(self) -> Position:
@@ -326,6 +327,8 @@ class _Gateway:
             position is not None and position.epoch == top.epoch and self.trimmed_to <= position.offset <= self.top
         )
         missed = _pubs(range(position.offset + 1, self.top + 1)) if position is not None and is_good else []
+        if self.kept_back and missed:
+            missed, self.kept_back = missed[: -self.kept_back], 0
         return SubscribeResult(epoch=top.epoch, offset=top.offset, recovered=is_good, publications=missed)
 
 
@@ -340,6 +343,7 @@ _ACTS = st.lists(
         st.tuples(st.just("answer"), st.integers(0, 2)),
         st.tuples(st.just("wait"), st.just(0)),
         st.tuples(st.just("ask for the top"), st.just(0)),
+        st.tuples(st.just("lie"), st.integers(1, 3)),
     ),
     max_size=40,
 )
@@ -451,6 +455,8 @@ def _live_through(acts: list[tuple[str, int]]) -> None:
         elif act == "wait":
             now += 60
             obey(subscription.tick(now))
+        elif act == "lie":
+            gateway.kept_back = count
         elif act == "ask for the top" and is_in():
             obey(subscription.told_top(gateway.position, now))
     for _ in range(20):
