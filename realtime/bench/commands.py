@@ -107,8 +107,11 @@ def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path 
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides which faults come when.")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=50.0, show_default=True, help="Events a second.")
 @click.option("--pause", type=click.FloatRange(0.5, 600), default=2.0, show_default=True, help="Least seconds between.")
+@click.option("--retention", type=click.IntRange(100), help="Events kept per channel; few make resumes fail.")
 @JSON_OPTION
-def recovery(seconds: float, seed: int, rate: float, pause: float, json_path: Path | None) -> None:
+def recovery(
+    seconds: float, seed: int, rate: float, pause: float, retention: int | None, json_path: Path | None
+) -> None:
     """Soak gateway and client in faults, and judge whether every promise was kept.
 
     A proxy cuts, resets, delays, starves, spoils and refuses connections; the gateway and a follower (the app's client
@@ -124,7 +127,8 @@ def recovery(seconds: float, seed: int, rate: float, pause: float, json_path: Pa
     from realtime.bench.recovery_report import table_of
 
     def measure(say: Callable[[str], None]) -> Any:
-        return soak(seconds=seconds, seed=seed, rate=rate, pause_s=(pause, 2.5 * pause), say=say)
+        pauses = (pause, 2.5 * pause)
+        return soak(seconds=seconds, seed=seed, rate=rate, pause_s=pauses, retention=retention, say=say)
 
     if not _measure(measure, table_of, json_path).verdict.is_kept:
         sys.exit(1)

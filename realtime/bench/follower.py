@@ -26,6 +26,7 @@ from realtime.bench.recovery_journal import (
     Heard,
     Installed,
     Line,
+    Lost,
     Promised,
     Refused,
     Started,
@@ -40,7 +41,7 @@ from realtime.errors import NotConnected
 from realtime.protocol.channels import SYSTEM, USERS, collection_channel
 from realtime.protocol.events import Envelope, event_of, is_critical
 from realtime.protocol.positions import Position
-from realtime.store import ConnectionStatus, Store
+from realtime.store import ConnectionStatus, GapNotice, Store
 from realtime.store.feed import Feed
 from realtime.store.model import FeedEntry
 
@@ -127,6 +128,11 @@ class JournaledStore(Store):
         self._journaled.epoch = "" if position is None else position.epoch
         super().take_late(channel, *arguments, **named)
 
+    def note_gap(self, notice: GapNotice, *, now: float) -> None:
+        """Take in what is lost for good."""
+        super().note_gap(notice, now=now)
+        self._journal.write(Lost(time.time(), notice.channel, notice.first, notice.last))
+
     def set_connection(self, status: ConnectionStatus, *, now: float) -> None:
         """Take the connection's status; what it claims is written down when it changes."""
         super().set_connection(status, now=now)
@@ -195,7 +201,6 @@ class Follower:
             "tops": {channel: position.offset for channel, position in positions.items() if position is not None},
             "isConnected": store.connection.is_connected,
             "waiting": sum(entry.is_open for entry in self._outbox.entries),
-            "losses": [f"{gap.channel} {gap.first} to {gap.last}" for gap in store.gaps],
         }
 
     def _heard(self, envelope: Envelope) -> None:

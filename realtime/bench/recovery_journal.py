@@ -44,6 +44,14 @@ class Installed(_Line, frozen=True):
     offset: int
 
 
+class Lost(_Line, frozen=True):
+    """The client said that these events can't be recovered for the feed."""
+
+    channel: str
+    first: int
+    last: int
+
+
 class Claimed(_Line, frozen=True):
     """The client said how it stands to the gateway, and since when (Unix seconds)."""
 
@@ -73,7 +81,7 @@ class Refused(_Line, frozen=True):
     reason: str
 
 
-Line: TypeAlias = Started | Applied | Heard | Installed | Claimed | Promised | Confirmed | Refused
+Line: TypeAlias = Started | Applied | Heard | Installed | Lost | Claimed | Promised | Confirmed | Refused
 _DECODER: Final = msgspec.json.Decoder(Line)
 _ENCODER: Final = msgspec.json.Encoder()
 

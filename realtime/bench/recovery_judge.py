@@ -43,7 +43,6 @@ class Evidence:
     held: Documents
     held_tops: Mapping[str, int]
     history: Sequence[tuple[str, str]]
-    losses_claimed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,7 @@ class Verdict:
     false_claims: int
     claims: int
     resyncs: int
+    lost: int
     redelivered: int
     documents: int
     unequal: int
@@ -95,20 +95,21 @@ def judge(evidence: Evidence) -> Verdict:
     """Hold the evidence against every promise."""
     found = walk(evidence.journal, evidence.stored)
     unequal = _differences(evidence)
-    criticals = [event for event in evidence.stored if event.is_critical]
+    criticals = [event for event in evidence.stored if _is_owed(event, found)]
     missed = [f"{one.channel} {one.offset} was never applied" for one in criticals if one.place not in found.ever_seen]
-    unheard = [f"no handler heard of {one.source} {one.id}" for one in criticals if _is_unheard(one, found)]
-    gaps = [*found.of(Flaw.GAP), *_never_seen(evidence.stored, found)]
+    unheard = [one for one in criticals if (one.source, one.id) not in found.ever_heard]
+    gaps = [*found.of(Flaw.GAP), *_silently_lost(evidence.stored, found)]
+    lies = [*found.of(Flaw.FALSE_CLAIM), *_never_lost(evidence.stored, found)]
     recoveries = tuple(_recovery(struck, evidence.stored, found.moments) for struck in evidence.faults)
     recovery = spread_of(one.took_s * 1000 for one in recoveries if one.took_s is not None)
     promised, stored_once, emit_flaws = _emits(evidence)
     breaches = [
         *_breaches("store equals the gateway", unequal),
-        *_breaches("criticals 100 %", [*missed, *unheard]),
+        *_breaches("criticals 100 %", [*missed, *(f"no handler heard of {one.source} {one.id}" for one in unheard)]),
         *_breaches("gaps 0", gaps),
         *_breaches("duplicates applied 0", [*found.of(Flaw.REPEAT), *_stored_twice(evidence.history)]),
         *_breaches("order kept", found.of(Flaw.DISORDER)),
-        *_breaches("false claims 0", [*found.of(Flaw.FALSE_CLAIM), *map(_false_loss, evidence.losses_claimed)]),
+        *_breaches("false claims 0", lies),
         *_breaches("recovery", _slow(recoveries, recovery)),
         *_breaches("emits stored once", emit_flaws),
     ]
@@ -120,7 +121,8 @@ def judge(evidence: Evidence) -> Verdict:
         criticals_heard=len(criticals) - len(unheard),
         gaps=len(gaps),
         duplicates=len(found.of(Flaw.REPEAT)) + len(_stored_twice(evidence.history)),
-        false_claims=len(found.of(Flaw.FALSE_CLAIM)) + len(evidence.losses_claimed),
+        false_claims=len(lies),
+        lost=len(found.said_lost),
         claims=found.claims,
         resyncs=found.resyncs,
         redelivered=found.redelivered,
@@ -159,19 +161,25 @@ def _differences(evidence: Evidence) -> list[str]:
     return found
 
 
-def _is_unheard(critical: StoredEvent, found: Walk) -> bool:
-    """Tell whether a critical event reached no handler though it was owed: the consumer had made itself known."""
-    is_owed = found.first_claim_at is not None and critical.answered_at > found.first_claim_at
-    return is_owed and (critical.source, critical.id) not in found.ever_heard
+def _is_owed(event: StoredEvent, found: Walk) -> bool:
+    """Tell whether an event is critical and came after the consumer had made itself known."""
+    return event.is_critical and found.first_claim_at is not None and event.answered_at > found.first_claim_at
 
 
-def _never_seen(stored: Sequence[StoredEvent], found: Walk) -> list[str]:
-    """Find what no run of the follower ever showed, though it happened after the first one was in sync."""
+def _silently_lost(stored: Sequence[StoredEvent], found: Walk) -> list[str]:
+    """Find what was never shown, though it happened after the first sync, and what nobody was told is lost."""
     since = found.first_claim_at
-    if since is None:
-        return []
-    unseen = [event for event in stored if event.answered_at > since and event.place not in found.ever_seen]
-    return [f"{event.channel} {event.offset} was never shown" for event in unseen]
+    places = found.skipped - found.ever_seen
+    if since is not None:
+        places |= {event.place for event in stored if event.answered_at > since} - found.ever_seen
+    return [f"{channel} {offset} was never shown" for channel, _, offset in sorted(places - found.said_lost)]
+
+
+def _never_lost(stored: Sequence[StoredEvent], found: Walk) -> list[str]:
+    """Find what was said to be lost and wasn't; a critical event may be, and come again all the same."""
+    criticals = {event.place for event in stored if event.is_critical}
+    false = (found.said_lost & found.ever_seen) - criticals
+    return [f"{channel} {offset} was said to be lost, but shown" for channel, _, offset in sorted(false)]
 
 
 def _stored_twice(history: Sequence[tuple[str, str]]) -> list[str]:
@@ -186,10 +194,6 @@ def _emits(evidence: Evidence) -> tuple[int, int, list[str]]:
     flaws = [f"the emit {one} was never stored" for one in sorted(promised) if not counts[one]]
     flaws += [f"the emit {one.id} was refused: {one.reason}" for one in evidence.journal if isinstance(one, Refused)]
     return len(promised), sum(counts[one] == 1 for one in promised), flaws
-
-
-def _false_loss(claim: str) -> str:
-    return f"nothing was lost, but it was said: {claim}"
 
 
 def _slow(recoveries: Sequence[Recovery], spread: Spread | None) -> list[str]:

@@ -39,6 +39,7 @@ def _promises(verdict: Verdict) -> Iterable[list[str]]:
     yield ["false claims", f"{verdict.false_claims} of {verdict.claims}", "0"]
     yield ["emits stored once", f"{verdict.emits_stored} of {verdict.emits}", "all"]
     yield ["resyncs by snapshot", f"{verdict.resyncs}", ""]
+    yield ["told to be lost, and lost", f"{verdict.lost:,}", ""]
     yield ["criticals delivered again", f"{verdict.redelivered}", ""]
     yield ["recovery p50 / p95 / max", took, f"p95 < {RECOVERY_P95_S:g}"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from realtime.bench.recovery_journal import Applied, Claimed, Heard, Installed, Line, Started
+from realtime.bench.recovery_journal import Applied, Claimed, Heard, Installed, Line, Lost, Started
 
 CONNECTED: Final = "connected"
 Place = tuple[str, str, int]
@@ -61,6 +61,8 @@ class Walk:
     first_claim_at: float | None = None
     ever_seen: set[Place] = field(default_factory=set)
     ever_heard: set[tuple[str, str]] = field(default_factory=set)
+    skipped: set[Place] = field(default_factory=set)  # a snapshot went beyond them before anybody had seen them
+    said_lost: set[Place] = field(default_factory=set)
     flaws: list[tuple[Flaw, str]] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
@@ -96,6 +98,9 @@ class _Walker:
             self._heard_of(line)
         elif isinstance(line, Installed):
             self._installed(line)
+        elif isinstance(line, Lost):
+            epoch, _ = self._places.get(line.channel, ("", 0))
+            self.walk.said_lost.update((line.channel, epoch, n) for n in range(line.first, line.last + 1))
         elif isinstance(line, Claimed):
             self._claimed(line)
         else:
@@ -151,15 +156,14 @@ class _Walker:
             self.walk.resyncs += 1
             if before[0] == line.epoch and before[1] > line.offset:
                 self._note(Flaw.DISORDER, f"{line.channel} went back from {before[1]} to {line.offset}")
-            self._check_skipped(line, before)
+            self._note_skipped(line, before)
         self._places[line.channel] = (line.epoch, line.offset)
 
-    def _check_skipped(self, line: Installed, before: tuple[str, int]) -> None:
-        """Find what a snapshot has jumped over: in the documents it is, but nobody has seen it happen."""
+    def _note_skipped(self, line: Installed, before: tuple[str, int]) -> None:
+        """Note what a snapshot has jumped over: in the documents it is, but nobody has seen it happen."""
         start = before[1] if before[0] == line.epoch else 0
-        unseen = [n for n in range(start + 1, line.offset + 1) if (line.channel, line.epoch, n) not in self._seen]
-        if unseen:
-            self._note(Flaw.GAP, f"a snapshot of {line.channel} jumps over {len(unseen)} events from {unseen[0]} on")
+        jumped = ((line.channel, line.epoch, n) for n in range(start + 1, line.offset + 1))
+        self.walk.skipped.update(place for place in jumped if place not in self._seen)
 
     def _claimed(self, line: Claimed) -> None:
         if line.state == CONNECTED != self._state:

@@ -16,6 +16,7 @@ from realtime.bench.recovery_journal import (
     Heard,
     Installed,
     Line,
+    Lost,
     Promised,
     Refused,
     Started,
@@ -209,7 +210,22 @@ def test_a_channel_that_was_forgotten_makes_the_claim_a_lie() -> None:
 
 def test_a_claim_of_loss_is_a_lie_where_nothing_is_lost() -> None:
     """Crying wolf is a false claim, too."""
-    assert broken(replace(HONEST, losses_claimed=["about 3 events of orders"])) == {"false claims 0"}
+    [breach] = judge(journal(after=line_of(5), plus=(Lost(5.1, ORDERS, 3, 4),))).breaches
+    assert breach.promise == "false claims 0"
+    assert breach.words.startswith(f"{ORDERS} 3 was said to be lost, but shown; ")
+
+
+def test_what_is_lost_has_to_be_told() -> None:
+    """A snapshot that jumps over events is no breach where the client says which; silence about one of them is."""
+    cut = [line for line in JOURNAL if line not in [line_of(n) for n in (6, 8)]]
+    index = cut.index(line_of(7))
+    jump = [*cut[:index], Installed(8.6, ORDERS, "E", 8), Lost(8.61, ORDERS, 6, 8), *cut[index:]]
+    verdict = judge(replace(HONEST, journal=jump))
+    assert verdict.is_kept, "7 is critical: lost by the stream, but delivered again"
+    assert (verdict.lost, verdict.redelivered, verdict.resyncs) == (3, 1, 1)
+    jump = [*cut[:index], Installed(8.6, ORDERS, "E", 8), Lost(8.61, ORDERS, 8, 8), *cut[index:]]
+    [breach] = judge(replace(HONEST, journal=jump)).breaches
+    assert (breach.promise, breach.words) == ("gaps 0", f"{ORDERS} 6 was never shown")
 
 
 def test_recovery_that_never_comes_or_comes_late_is_a_breach() -> None:
