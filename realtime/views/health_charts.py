@@ -108,8 +108,8 @@ def _band(lane: str, spans: Sequence[Span], *, start: float, now: float, zone: s
     return {
         "type": "bar", "orientation": "h", "name": lane, "width": 0.62, "showlegend": False,
         # An empty lane still has its place on the axis.
-        "y": [lane] * len(spans) or [lane], "x": [seconds * 1000 for seconds in lengths] or [None],
-        "base": local_times(begins, zone=zone) or [None],
+        "y": [lane] * len(spans) or [lane], "x": [seconds * 1000 for seconds in lengths] or [0],
+        "base": local_times(begins or [start], zone=zone),
         "text": [_told(each) for each in spans] or [""],
         "textposition": "none", "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": colour, "pattern": {"shape": pattern, "size": 6}, "line": {"width": 0}},

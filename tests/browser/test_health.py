@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.board import badge, panel, sidebar
 from tests.support.processes import Process
@@ -17,6 +17,11 @@ LANES = """() => document.querySelector('[data-view="health_charts.timeline"] .j
 def number(page: Page, key: str) -> str:
     """Return the text of one of the page's numbers."""
     return panel(page, "numbers").locator(f'[data-key="{key}"] .value').inner_text()
+
+
+def next_paint(chart: Locator) -> None:
+    """Wait until a chart has drawn once more."""
+    expect(chart).not_to_have_attribute("data-version", chart.get_attribute("data-version") or "")
 
 
 def test_health_is_live_and_complete(page: Page, app: Process, poster: Poster) -> None:
@@ -37,6 +42,24 @@ def test_health_is_live_and_complete(page: Page, app: Process, poster: Poster) -
     expect(panel(page, "numbers").locator('[data-key="live"] .value')).not_to_have_text(before)
     expect(panel(page, "numbers").locator('[data-key="delivery"] .value')).to_contain_text("ms")
     assert page.evaluate("window.tideboardBench.removals") == 0
+
+
+def test_a_band_tells_what_it_was_and_goes_on_telling(page: Page, app: Process) -> None:
+    """The tooltip stays while the band it is on grows."""
+    page.goto(f"{app.base_url}/health")
+    chart = page.locator('[data-view="health_charts.timeline"]')
+    expect(page.locator('[data-view="health_charts.cpu"] .main-svg').first).to_be_attached()
+    expect(page.locator('[data-view="health_lists.dead_letters"]')).to_contain_text("every critical event")
+    for _ in range(10):  # whatever is above may still push the chart down
+        box = chart.locator(".barlayer .point path").last.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        next_paint(chart)
+        if chart.locator(".hovertext").count():
+            break
+    for _ in range(3):
+        next_paint(chart)
+        expect(chart.locator(".hovertext")).to_contain_text("Live")
 
 
 def test_health_stands_still_when_held(page: Page, app: Process, poster: Poster) -> None:

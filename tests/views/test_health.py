@@ -113,7 +113,7 @@ def test_each_state_has_its_lane_and_is_cut_at_the_window(lived: Store) -> None:
     assert set(bands) == {"Live", "Polling", "Catching up", "Reconnecting", "Offline"}
     assert bands["Live"]["x"] == [pytest.approx(700_000), pytest.approx(194_000)]
     assert bands["Reconnecting"]["x"] == [pytest.approx(6_000)]
-    assert bands["Polling"]["x"] == [None]
+    assert bands["Polling"]["x"] == [0]
     assert value["layout"]["shapes"] == []
 
 

@@ -145,7 +145,7 @@ class Chart {
     this.plot.on("plotly_relayout", (change) => this.relayouted(change));
     this.plot.on("plotly_doubleclick", () => this.backToLive());
     this.plot.on("plotly_hover", ({ points }) => {
-      if (!this.isPainting) this.hovered = points.map(({ curveNumber, x, y }) => ({ curveNumber, x, y }));
+      if (!this.isPainting) this.hovered = points.map((point) => this.placeOf(point));
     });
     this.plot.on("plotly_unhover", () => {
       if (!this.isPainting) this.hovered = null;
@@ -175,14 +175,22 @@ class Chart {
     this.fitting = requestAnimationFrame(() => !this.hasEnded && this.Plotly.relayout(this.plot, { width }));
   }
 
+  /** A bar that lies is held by its middle: its end moves with the time, and its `x` is a length. */
+  placeOf({ curveNumber, pointNumber, x, y }) {
+    if (this.plot.data[curveNumber]?.orientation !== "h") return { curveNumber, x, y };
+    const { b, s } = this.plot.calcdata[curveNumber][pointNumber];
+    return { curveNumber, across: b + s / 2, y };
+  }
+
   /** Show the reader's tooltip again: at the same point, wherever on the plot it is by now. */
   hoverAgain() {
-    const [{ curveNumber, x, y }] = this.hovered;
+    const [{ curveNumber, x, across: middle, y }] = this.hovered;
     const { xaxis, yaxis } = this.plot._fullLayout;
-    const place = { xval: xaxis.d2c(x), yval: yaxis.d2c(y) };
+    const place = { xval: middle ?? xaxis.d2c(x), yval: yaxis.d2c(y) };
     const across = xaxis.c2p(place.xval);
     // Compared as numbers: Plotly tells 12:00:27.5 where the data say 12:00:27.500.
-    const isThere = this.plot.data[curveNumber]?.x?.some((each) => xaxis.d2c(each) === place.xval);
+    const trace = this.plot.data[curveNumber];
+    const isThere = trace?.orientation === "h" || trace?.x?.some((each) => xaxis.d2c(each) === place.xval);
     if (isThere && across >= 0 && across <= xaxis._length) this.Plotly.Fx.hover(this.plot, place, "xy");
     else this.Plotly.Fx.unhover(this.plot);
   }
