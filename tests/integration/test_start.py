@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime.client.outbox_file import FILE_NAME, OutboxFile
 from tests.support.processes import Process, start_app, start_gateway
 
 
@@ -52,6 +53,20 @@ def test_a_data_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     printed = last_words(start_app(tmp_path / "data", extra={"TIDEBOARD_DATA_DIR": str(tmp_path / "file" / "data")}))
     assert f"{tmp_path / 'file' / 'data'} can't be written" in printed
+
+
+def test_a_second_app_with_a_gateway_elsewhere_on_one_folder_ends_with_one_sentence(tmp_path: Path) -> None:
+    """Two would send what waits in the outbox twice; a folder that can't be written is said the same way."""
+    elsewhere = {"TIDEBOARD_GATEWAY_URL": "http://127.0.0.1:9"}
+    (tmp_path / "data").mkdir()
+    holder = OutboxFile.open(tmp_path / "data" / FILE_NAME)
+    printed = last_words(start_app(tmp_path / "data", extra=elsewhere))
+    holder.close()
+    assert "outbox" in printed
+    assert "in use by another Tideboard" in printed
+    (tmp_path / "file").touch()
+    folder = {"TIDEBOARD_DATA_DIR": str(tmp_path / "file" / "data")}
+    assert "can't be opened" in last_words(start_app(tmp_path / "data", extra={**elsewhere, **folder}))
 
 
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
