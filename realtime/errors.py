@@ -13,6 +13,7 @@ TideboardError
 ├── NotConnected         a command needs a live connection
 ├── OutboxError          an emit can't be kept, so it was refused: nothing was sent
 │   └── OutboxFull       … because too many wait already
+├── NoticeError          a preference or a command about notifications makes no sense
 ├── TicketError          a ticket for a live view is forged, expired or for something unknown
 └── NotRunning           no Tideboard runs in this process
 """
@@ -115,6 +116,10 @@ class OutboxError(TideboardError):
 
 class OutboxFull(OutboxError):
     """The outbox holds as much as it may; nothing was sent, and nothing that waits is dropped for it."""
+
+
+class NoticeError(TideboardError):
+    """A preference, or a command for an inbox, makes no sense; nothing was changed. The text is one sentence."""
 
 
 class TicketError(TideboardError):
