@@ -44,10 +44,12 @@ class Route:
 
     def synced(self, way: Way, now: float) -> None:
         """Take in that everything was caught up this way."""
-        self.probe_at = None
         if way == "websocket":
             self._failures = self._probes = 0
-        elif self.choice == "auto":
+            self.probe_at = None
+        elif self.choice != "auto":
+            self.probe_at = None
+        elif self.probe_at is None:  # a hole that is filled by the way mustn't put the next look off
             self.probed(now)
 
     def probed(self, now: float) -> None:

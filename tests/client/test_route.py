@@ -44,6 +44,18 @@ def test_two_sockets_are_tried_before_polling() -> None:
     assert connection.dial_failed(2, "no", NOW + 5) == [Dial(3, "polling")]
 
 
+def test_a_hole_found_while_polling_doesnt_put_the_next_look_at_the_socket_off() -> None:
+    """Where every poll finds one, the socket would never be tried again."""
+    connection = _polling()
+    due = connection.route.probe_at
+    assert due is not None
+    for second in range(1, 4):
+        connection.unsynced(3, NOW + 5 + second / 10)
+        connection.synced(3, NOW + 5 + second / 10)
+    assert connection.route.probe_at == due
+    assert connection.tick(due) == [Probe(3)]
+
+
 def test_where_polls_arent_answered_either_the_socket_is_tried_first_each_time() -> None:
     """A gateway that is down comes back to the socket. A round is one attempt, and says why there is no socket."""
     connection, now, waits = _connection(), NOW, []
