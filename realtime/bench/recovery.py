@@ -28,7 +28,7 @@ from realtime.errors import StartError
 
 PAUSE_S: Final = (2.0, 5.0)
 _WARM_UP_S: Final = 30.0
-_QUIET_S: Final = 30.0
+_QUIET_S: Final = 45.0
 _FRAME_S: Final = 3.0
 _LOOK_S: Final = 0.1
 _JUDGE_AGAIN_S: Final = 1.0

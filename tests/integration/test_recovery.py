@@ -10,6 +10,9 @@ from realtime.bench.recovery import PAUSE_S, Soaked, soak
 SHORT_SEED = 2115
 """Its plan has both kills and nearly every other kind in twenty seconds."""
 
+LONG_KINDS = (
+    FaultKind.REFUSE, FaultKind.HOLE, FaultKind.KILL_GATEWAY, FaultKind.REFUSE_UPGRADES, FaultKind.SLOW,
+)  # fmt: skip
 KILLS = {FaultKind.KILL_GATEWAY, FaultKind.KILL_FOLLOWER}
 
 
@@ -41,3 +44,18 @@ def test_every_promise_is_kept_through_a_long_soak(seed: int) -> None:
     soaked = soak(seconds=300, seed=seed, pause_s=PAUSE_S)
     check(soaked, is_timed=True)
     assert {struck.kind for struck in soaked.faults} == set(FaultKind)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_lost_is_told_exactly(seed: int) -> None:
+    """A gateway that keeps next to nothing: snapshots fill in, what the feed lost is said, and criticals come again.
+
+    The follower lives through it: a new process claims no loss of what it never had.
+    """
+    soaked = soak(seconds=60, seed=seed, rate=300, kinds=LONG_KINDS, pause_s=(1.0, 2.0), retention=100)
+    assert [f"{breach.promise}: {breach.words}" for breach in soaked.verdict.breaches] == []
+    assert soaked.verdict.resyncs > 0
+    assert soaked.verdict.lost > 0
+    assert soaked.verdict.redelivered > 0
