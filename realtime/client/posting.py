@@ -23,6 +23,7 @@ from realtime.protocol.frames import ErrorFrame, Reply, RpcResult
 AT_ONCE: Final = 100
 _MOST_BYTES: Final = 256 * 1024  # of one request; a single event may be larger
 _JOIN_S: Final = 6.0
+_NOT_NOW: Final = frozenset({408, 425, 429})  # too slow, too early, too many
 _CUT: Final = "The gateway can't be reached any more, and nothing was sent; try again when it is."
 _log = logging.getLogger(__name__)
 
@@ -121,8 +122,8 @@ class Poster:
         headers = {} if expect is None else {"If-Match": f'"{expect.offset}"'}
         body = msgspec.json.encode([event for _, ingest in taken for event in ingest.events])
         status, answer = self._api.post("/api/events", body, headers=headers)
-        results = _results(answer) if status < 500 else []
-        if len(results) != len(taken) > 1 and status < 500:
+        results = [] if _is_for_later(status) else _results(answer)
+        if len(results) != len(taken) > 1 and not _is_for_later(status):
             for one in taken:  # refused as a whole: too large together, perhaps
                 self._deliver([one])
             return
@@ -147,12 +148,19 @@ def _results(answer: bytes) -> list[msgspec.Raw]:
         return []
 
 
+def _is_for_later(status: int) -> bool:
+    """Tell whether an answer says "not now" rather than "no"."""
+    return status >= 500 or status in _NOT_NOW
+
+
 def _error(status: int) -> ErrorFrame:
     """Say a refusal of the whole in the protocol's words; a gateway that can't store now is worth another try."""
     if status in (401, 403):
         return ErrorFrame(code=ErrorCode.UNAUTHORIZED, message="The gateway doesn't accept our token")
     return ErrorFrame(
-        code=ErrorCode.INTERNAL, message=f"The gateway answered HTTP {status} to an event", temporary=status >= 500
+        code=ErrorCode.INTERNAL,
+        message=f"The gateway answered HTTP {status} to an event",
+        temporary=_is_for_later(status),
     )
 
 

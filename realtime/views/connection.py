@@ -36,12 +36,13 @@ def badge(store: Store, *, now: float) -> Value:
     symbol, word, tone = _LOOKS.get(str(status.state), ("■", "Offline", "bad"))
     if status.is_connected and status.transport in ("polling", "http"):
         symbol, word, tone = "◆", f"Polling every {status.poll_s or 2:g} s", "warn"
+    is_up = status.connected_since is not None
     return {
         "state": str(status.state),
         "word": word,
         "symbol": symbol,
         "tone": tone,
-        "transport": _TRANSPORTS.get(status.transport, status.transport),
+        "transport": _TRANSPORTS.get(status.transport, status.transport) if is_up else None,
         "lagMs": None if status.lag_s is None else round(status.lag_s * 1000, 1),
         "lastEventAt": _ms(status.last_event_at),
         "since": _ms(status.since or None),
