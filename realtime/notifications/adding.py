@@ -13,6 +13,8 @@ from realtime.notifications.model import RANKS, Marks, Notification, Row, Source
 
 STORM_COUNT: Final = 20
 STORM_S: Final = 60.0
+STORM_PREFIX: Final = "~storm "
+"""No rule's key begins with a tilde (`Rule.key`), so that no document can name a storm."""
 
 
 def add(inbox: Inbox, command: Add) -> Inbox:
@@ -150,7 +152,7 @@ def _storm_of(notification: Notification, family: str) -> Notification:
     where = f"in {notification.collection}" if notification.collection else f"about {notification.about}"
     return msgspec.structs.replace(
         notification,
-        key=f"storm {family}",
+        key=STORM_PREFIX + family,
         title=f"Storm: many notices {where}",
         message=f"They are counted here, so that nothing else is pushed out of sight. The newest: {notification.title}",
         actions=(),
@@ -162,7 +164,7 @@ def _new_row(notification: Notification, *, count: int, revision: int) -> Row:
     at = notification.at
     return Row(
         key=notification.key, newest=notification, severity=notification.severity, count=count, total=count,
-        first_at=at, last_at=at, revision=revision, is_storm=notification.key.startswith("storm "),
+        first_at=at, last_at=at, revision=revision, is_storm=notification.key.startswith(STORM_PREFIX),
     )  # fmt: skip
 
 

@@ -140,11 +140,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def key(self, fact: Fact, **more: Any) -> str:
         """Return the row that a fact belongs to."""
-        return fill(self.group, self._looking(fact, more), limit=MAX_KEY_CHARS)
+        return _keyed(fill(self.group, self._looking(fact, more), limit=MAX_KEY_CHARS)) or self.id
 
     def cleared_key(self, fact: Fact) -> str | None:
         """Return the row that a fact puts an end to, None when it ends nothing."""
-        return None if self.clears is None else fill(self.clears, self._looking(fact, {}), limit=MAX_KEY_CHARS)
+        if self.clears is None:
+            return None
+        return _keyed(fill(self.clears, self._looking(fact, {}), limit=MAX_KEY_CHARS)) or self.id
 
     def audience_of(self, fact: Fact) -> str:
         """Return for whom a notice of a fact is."""
@@ -153,7 +155,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def words(self, fact: Fact, **more: Any) -> tuple[str, str]:
         """Return title and message for a fact; `more` are values by name beside the fact's."""
         look = self._looking(fact, more)
-        return fill(self.title, look, limit=MAX_TITLE_CHARS), fill(self.message, look, limit=MAX_MESSAGE_CHARS)
+        title = fill(self.title, look, limit=MAX_TITLE_CHARS) or self.id
+        return title, fill(self.message, look, limit=MAX_MESSAGE_CHARS)
 
     def reason(self, fact: Fact) -> str:
         """Say why this reached somebody."""
@@ -214,6 +217,11 @@ def plain_rule(id_: str, event: str, severity: Severity, title: str, message: st
         id=id_, when=pattern, severity=severity, title=read_template(title), message=read_template(message),
         group=read_template(more.pop("group", "{kind} {about} {collection}")), actions=actions, **texts, **more,
     )  # fmt: skip
+
+
+def _keyed(text: str) -> str:
+    """Leave the tilde in front to keys that aren't made from what documents say."""
+    return text.lstrip("~ ")
 
 
 def _same(found: Any, wanted: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Claims about notifications: rules, inbox, preferences, toasts, history."""
