@@ -95,7 +95,7 @@ def _fresh(inbox: Inbox, command: Add) -> _Fresh:
     notification = command.notification
     if notification.source is None:
         return _Fresh(0 if command.id in inbox.applied else max(notification.count, 1))
-    offsets = inbox.seen.fresh(_stream_of(notification), command.offsets or (notification.source.offset,))
+    offsets = inbox.seen.fresh(_stream_of(notification), command.positions)
     return _Fresh(len(offsets), offsets)
 
 

@@ -28,6 +28,12 @@ class Add(_Command, frozen=True, kw_only=True, tag="add", omit_defaults=True):
     notification: Notification
     offsets: tuple[int, ...] = ()
 
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Return the positions it stands for; none when no event caused it."""
+        source = self.notification.source
+        return self.offsets or (() if source is None else (source.offset,))
+
 
 class Retell(_Command, frozen=True, kw_only=True, tag="retell", omit_defaults=True):
     """Give a standing alarm new words."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from realtime.notifications.commands import Add, Clear, Command, Retell
 from realtime.notifications.model import Cleared, Notification, Retold, Signal, reaches
 from realtime.notifications.preferences import Delivery, Preferences, decide
+
+MAX_JOINED: Final = 1_000
 
 
 def commands_for(
@@ -42,34 +45,38 @@ def commands_for(
 def gathered(commands: Sequence[Command]) -> tuple[Command, ...]:
     """Join neighbouring `Add`s of one row, stream and severity: one command with the newest words and all positions.
 
-    Only neighbours (nothing but other rows' `Add`s between them) are joined, so that what is cleared stays cleared.
+    Only neighbours (nothing but other `Add`s between them) are joined, so that what is cleared stays cleared. One
+    command holds at most a thousand positions.
     """
-    joined: list[Command] = []
+    groups: list[list[Command]] = []
     places: dict[tuple[str, str, str, str], int] = {}
     for command in commands:
+        name = _group_of(command)
+        if name is not None and name in places and len(groups[places[name]]) < MAX_JOINED:
+            groups[places[name]].append(command)
+            continue
         if not isinstance(command, Add):
             places.clear()
-            joined.append(command)
-            continue
-        source, notification = command.notification.source, command.notification
-        if source is None or notification.is_alarm:
-            joined.append(command)
-            continue
-        name = (notification.key, source.channel, source.epoch, notification.severity)
-        if name in places:
-            joined[places[name]] = _joined(joined[places[name]], command)
-        else:
-            places[name] = len(joined)
-            joined.append(command)
-    return tuple(joined)
+        elif name is not None:
+            places[name] = len(groups)
+        groups.append([command])
+    return tuple(group[0] if len(group) == 1 else _joined(group) for group in groups)
 
 
-def _joined(first: Command, second: Add) -> Add:
-    assert isinstance(first, Add)
-    newest = second.notification if second.notification.at >= first.notification.at else first.notification
-    offsets = tuple(sorted({*first.offsets, *second.offsets}))
-    count = len(offsets)
-    return Add(id=second.id, at=second.at, notification=msgspec.structs.replace(newest, count=count), offsets=offsets)
+def _group_of(command: Command) -> tuple[str, str, str, str] | None:
+    """Name what a command may be joined with; None: it stays alone."""
+    if not isinstance(command, Add) or command.notification.source is None or command.notification.is_alarm:
+        return None
+    source = command.notification.source
+    return (command.notification.key, source.channel, source.epoch, command.notification.severity)
+
+
+def _joined(group: Sequence[Command]) -> Add:
+    adds = [command for command in group if isinstance(command, Add)]
+    newest = max(adds, key=lambda each: each.notification.at).notification
+    offsets = tuple(sorted({offset for each in adds for offset in each.positions}))
+    notification = msgspec.structs.replace(newest, count=len(offsets))
+    return Add(id=adds[-1].id, at=adds[-1].at, notification=notification, offsets=offsets)
 
 
 def _of_alarm(signal: Cleared | Retold, now: float) -> Command:

@@ -159,7 +159,7 @@ def _placed(toasts: Toasts, toast: Toast) -> Toasts:
     visible = (toast, *toasts.visible)
     if len(visible) <= VISIBLE:
         return msgspec.structs.replace(toasts, visible=visible)
-    leaving = min(visible, key=lambda each: (RANKS[each.severity], each.shown_at))
+    leaving = min(reversed(visible), key=lambda each: (RANKS[each.severity], each.shown_at))
     left = tuple(each for each in visible if each is not leaving)
     return msgspec.structs.replace(toasts, visible=left, more=toasts.more + 1)
 

@@ -43,7 +43,7 @@ def notice(
     """Make a notification of an event in the orders' stream."""
     source = Source("collection:orders", "e", offset)
     words = {"title": f"{key} {offset}", "kind": KINDS[severity], "about": "collections", "collection": "orders"}
-    return Notification(**{  # type: ignore[arg-type]
+    return Notification(**{
         "id": f"orders:{offset}", "key": key, "severity": severity, "at": at, "source": source, **words, **more
     })  # fmt: skip
 

@@ -194,9 +194,9 @@ def test_a_new_critical_event_has_to_be_acknowledged_again() -> None:
     assert the(again).needs_acknowledgement
 
 
-def alarm(offset: int, **more: object) -> Add:
+def alarm(offset: int) -> Add:
     """Make the command that raises an alarm."""
-    return adding(notice(offset=offset, severity="critical", is_alarm=True, rule="r", **more))
+    return adding(notice(offset=offset, severity="critical", is_alarm=True, rule="r"))
 
 
 def over(offset: int) -> Clear:

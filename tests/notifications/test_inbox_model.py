@@ -48,7 +48,6 @@ _acts: st.SearchStrategy[Command] = st.one_of(
 
 def _numbered(commands: list[Command]) -> list[Command]:
     """Give each act an id of its own."""
-    from msgspec.structs import replace
 
     return [each if isinstance(each, Add) else replace(each, id=str(n)) for n, each in enumerate(commands)]
 

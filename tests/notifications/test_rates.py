@@ -75,7 +75,8 @@ def _watched() -> Watch:
 
 def test_a_share_is_told_once_and_clears_itself() -> None:
     """Between the two bounds it stands, with newer numbers now and then; events that come again count nothing."""
-    watch, signals = _watched(), []
+    watch = _watched()
+    signals: list[Signal] = []
     facts = [deleted(str(number), offset=number, at=NOW + number) for number in range(4)]
     for each in facts:
         signals += watch.take(each)
@@ -85,12 +86,12 @@ def test_a_share_is_told_once_and_clears_itself() -> None:
     assert (raised.title, raised.message, raised.key) == ("100 % gone", "4 of 4 in 5 min", "gone Rome")
     assert raised.is_alarm
     assert [watch.take(each) for each in facts] == [()] * 4
-    assert watch.standing == ("gone Rome",)
+    assert list(watch.standing) == ["gone Rome"]
     after = [watch.take(updated({"id": str(n), "place": "Rome"}, offset=n, at=NOW + n * 5)) for n in range(10, 23)]
     kinds = [kind for signals in after for kind in _told(signals)]
     assert kinds[-1] == "Cleared"
     assert set(kinds[:-1]) == {"Retold"}
-    assert watch.standing == ()
+    assert not watch.standing
 
 
 def test_a_rate_ends_when_nothing_comes_any_more() -> None:
