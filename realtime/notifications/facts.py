@@ -10,6 +10,7 @@ import msgspec
 
 from realtime.notifications.model import About, Source
 from realtime.protocol.events import (
+    LOCAL_TYPES,
     CollectionCreated,
     CollectionDeleted,
     CollectionUpdated,
@@ -108,9 +109,14 @@ def fact_of(envelope: Envelope, event: Event, *, source: Source, now: float, bef
     )
 
 
-def fact_from(entry: FeedEntry, *, epoch: str, before: JsonObject | None = None) -> Fact:
-    """Make a fact of an entry of the feed."""
-    source = Source(entry.channel, epoch, entry.offset)
+def fact_from(entry: FeedEntry, *, epoch: str, process: str, before: JsonObject | None = None) -> Fact:
+    """Make a fact of an entry of the feed, of a stream's life `epoch`.
+
+    What the client raised itself has no position: its number in this `process` stands for it, a name new at each start.
+    """
+    is_local = entry.envelope.type in LOCAL_TYPES
+    life, offset = (process, entry.sequence) if is_local else (epoch, entry.offset)
+    source = Source(entry.channel, life, offset)
     return fact_of(entry.envelope, entry.event, source=source, now=entry.received_at, before=before)
 
 
