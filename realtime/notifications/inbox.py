@@ -152,10 +152,13 @@ def _undo(inbox: Inbox, command: Undo) -> Inbox:
     found = next((each for each in reversed(inbox.undoable) if each.id == command.of), None)
     if found is None or command.at - found.at > UNDO_S + UNDO_GRACE_S:
         return inbox
+    touched = {key for each in inbox.undoable[inbox.undoable.index(found) + 1 :] for key in each.before}
     restored = {
         key: msgspec.structs.replace(inbox.rows[key], marks=marks)
         for key, marks in found.before.items()
-        if key in inbox.rows and (inbox.rows[key].marks, inbox.rows[key].revision) == found.after[key]
+        if key in inbox.rows
+        and key not in touched
+        and (inbox.rows[key].marks, inbox.rows[key].revision) == found.after[key]
     }
     left = tuple(each for each in inbox.undoable if each.id != command.of)
     return msgspec.structs.replace(with_rows(inbox, restored), undoable=left)

@@ -248,14 +248,40 @@ def test_a_standing_alarm_is_retold_without_disturbing() -> None:
 
 def test_undo_gives_back_what_nobody_touched_since() -> None:
     """For eight seconds; a row with news or another mark since is left as it is."""
-    inbox = apply(filled("a", "b", "c"), Set(id="1", at=NOW, keys=("a", "b", "c"), mark="done"))
-    inbox = apply_all(inbox, [adding(notice("b", offset=9)), Set(id="2", at=NOW + 1, keys=("c",), mark="undone")])
-    inbox = apply(inbox, Set(id="3", at=NOW + 1, keys=("c",), mark="done"))
+    inbox = apply(filled(*"abcd"), Set(id="1", at=NOW, keys=tuple("abcd"), mark="done"))
+    inbox = apply_all(inbox, [
+        adding(notice("b", offset=9)), Set(id="2", at=NOW + 1, keys=("b", "c", "d"), mark="undone"),
+        Set(id="3", at=NOW + 1, keys=("b",), mark="read"), Set(id="4", at=NOW + 1, keys=("c",), mark="done"),
+    ])  # fmt: skip
     late = apply(inbox, Undo(id="late", at=NOW + 11, of="1"))
     assert the(late, "a").marks.state is State.DONE
-    undone = apply(inbox, Undo(id="4", at=NOW + 8, of="1"))
-    assert [the(undone, key).marks.state for key in "abc"] == [State.UNSEEN, State.UNSEEN, State.UNSEEN]
-    assert apply(undone, Undo(id="5", at=NOW + 8, of="1")).rows == undone.rows
+    undone = apply(inbox, Undo(id="5", at=NOW + 8, of="1"))
+    assert [the(undone, key).marks.state for key in "abcd"] == [State.UNSEEN, State.READ, State.DONE, State.READ]
+    assert apply(undone, Undo(id="6", at=NOW + 8, of="1")).rows == undone.rows
+
+
+def test_undo_leaves_a_row_alone_that_has_news() -> None:
+    """Nobody has touched it, but what was marked isn't what stands there now."""
+    inbox = apply(filled("k"), Snooze(id="1", at=NOW, keys=("k",), until=NOW + 600))
+    inbox = apply_all(inbox, [adding(notice(offset=9)), Undo(id="2", at=NOW + 1, of="1")])
+    assert the(inbox).is_snoozed(NOW + 1)
+
+
+def test_critical_news_wakes_what_sleeps_and_opens_what_was_put_aside() -> None:
+    """At once, not after two minutes."""
+    asleep = apply(filled("k"), Snooze(id="1", at=NOW, keys=("k",), until=NOW + 600))
+    aside = apply(filled("k", severity="critical"), Close(id="1", at=NOW, keys=("k",)))
+    for inbox in (asleep, aside):
+        news = apply(inbox, adding(notice(offset=9, severity="critical", at=NOW + 1)))
+        assert len(banners(news, now=NOW + 1)) == 1
+        assert unread_count(news, now=NOW + 1) == 1
+
+
+def test_an_alarm_has_its_own_row_in_a_storm() -> None:
+    """In the storm's row it couldn't be cleared."""
+    inbox = apply_all(Inbox(), [adding(notice(f"k{n}", offset=n, severity="critical")) for n in range(40)])
+    inbox = apply(inbox, alarm(99))
+    assert inbox.alarms == (("r", "k"),)
 
 
 def test_a_command_that_comes_again_changes_nothing() -> None:

@@ -79,6 +79,15 @@ def test_two_tabs_end_equal_whatever_they_clicked_and_saw_twice(given_: list[Com
     assert tabs[0].inbox == tabs[1].inbox
 
 
+def test_what_lies_behind_or_in_another_life_of_the_stream_is_not_applied() -> None:
+    """However long ago it was, and whatever the inbox itself still remembers."""
+    command = Set(id="1", at=NOW, keys=("a",), mark="read")
+    replica = Replica(confirmed=apply(Inbox(), adding(notice("a"))), position=Position("e", 9))
+    assert received(replica, Position("e", 9), command) is replica
+    assert received(replica, Position("f", 10), command) is replica
+    assert received(replica, Position("e", 10), command).confirmed.rows["a"].marks.state == "read"
+
+
 @given(st.lists(_adds, max_size=60), st.randoms(use_true_random=False))
 def test_each_event_is_counted_once_in_any_order(adds: list[Add], chance: random.Random) -> None:
     """Shuffled and doubled: as many as there are different events."""
