@@ -1,5 +1,5 @@
-// What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; at most
-// one paint a frame, and a tab that is behind skips to the newest value; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
+// What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; with the
+// frame it will be seen in (a chart, which takes longer, at once); a tab that is behind skips to the newest value; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
 
 import { paintedSomething } from "./fade.js";
 import { currentHold, setHold, watchHold } from "./hold.js";
@@ -19,6 +19,7 @@ const followings = new WeakMap();
  *
  * `ready`: a promise to wait for before the first paint. `isBusy()`: a person is in the middle of something that a paint
  * would disturb; call `repaint(root)` when it is over. `ignoresHold`: goes on when real-time is held.
+ * `isAtOnce`: don't wait for the next frame, since painting takes a good part of one.
  * The root says what it shows: data-view, data-version and data-epoch.
  */
 export function follow(root, data, paint, options = {}) {
@@ -40,7 +41,7 @@ class Following {
   constructor(root) {
     this.root = root;
     this.isReady = false;
-    this.later = 0;
+    this.cancel = null; // ends the wait for the next paint, if there is one
     this.paintedAt = -Infinity;
     this.restMs = FRAME_MS;
     this.wake = () => this.soon();
@@ -48,8 +49,8 @@ class Following {
     document.addEventListener("visibilitychange", this.wake);
   }
 
-  update(data, paint, { ready, isBusy, ignoresHold = false }) {
-    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold });
+  update(data, paint, { ready, isBusy, ignoresHold = false, isAtOnce = false }) {
+    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold, isAtOnce });
     setHold(data.hold);
     if (!ignoresHold && !data.view.startsWith("health")) this.endStale ??= watchStale(this.root);
     if (data.channel !== this.channel) {
@@ -95,18 +96,25 @@ class Following {
   }
 
   /**
-   * Paint now, or once the last paint has rested; nothing if there is nothing to paint. A page too slow for the pace of
-   * the changes would else draw every one of its backlog, each time later, and never see the newest.
+   * Paint when it is due; nothing if there is nothing to paint. A page too slow for the pace of the changes would else
+   * draw every one of its backlog, each time later, and never see the newest.
    */
   soon() {
     const isHeld = this.painted && !this.ignoresHold && currentHold().held;
-    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.later) return;
+    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.cancel) return;
     const restMs = this.paintedAt + this.restMs - performance.now();
-    if (restMs <= 0) return this.paint();
-    this.later = setTimeout(() => {
-      this.later = 0;
+    if (restMs <= 0 && (this.isAtOnce || !this.painted)) return this.paint();
+    const go = () => {
+      this.cancel = null;
       this.paint();
-    }, restMs);
+    };
+    if (restMs > FRAME_MS || this.isAtOnce) {
+      const timer = setTimeout(go, restMs);
+      this.cancel = () => clearTimeout(timer);
+    } else {
+      const frame = requestAnimationFrame(go);
+      this.cancel = () => cancelAnimationFrame(frame);
+    }
   }
 
   paint() {
@@ -146,7 +154,7 @@ class Following {
   end() {
     this.hasEnded = true;
     clearTimeout(this.asking);
-    clearTimeout(this.later);
+    this.cancel?.();
     document.removeEventListener("visibilitychange", this.wake);
     this.stopWatching();
     this.endStale?.();

@@ -82,6 +82,7 @@ class Chart {
     this.unfollow = follow(this.root, data, (value) => this.paint(value), {
       ready: loadPlotly().then((loaded) => (this.Plotly = loaded)),
       isBusy: () => this.isDragging,
+      isAtOnce: true,
     });
     this.applyTheme();
   }
