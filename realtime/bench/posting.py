@@ -44,7 +44,21 @@ class Producer:
         return decoded
 
     def request(self, method: str, path: str, *, body: bytes | None = None) -> tuple[int, bytes]:
-        """Send one request and return status and body. Raises OSError or http.client.HTTPException."""
+        """Send one request and return status and body. Raises OSError or http.client.HTTPException.
+
+        A server ends a connection that was idle for some seconds, maybe just now: then it is asked again over a new
+        one, since an event that comes twice is stored once.
+        """
+        is_fresh = self._connection.sock is None
+        try:
+            return self._request(method, path, body)
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            if is_fresh:
+                raise
+            return self._request(method, path, body)
+
+    def _request(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         self._connection.request(method, path, body=body, headers=_HEADERS)
         response = self._connection.getresponse()
         return response.status, response.read()

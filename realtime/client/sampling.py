@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import psutil
 
+from realtime.client.asking import ask
 from realtime.metrics import APP_CPU, APP_MEMORY, APP_OPEN_FILES, APP_THREADS, REGISTRY
 from realtime.store import DeadLetter, DeadLetters, HubSample, ProcessSample, Store
 from realtime.store.health import SAMPLE_S
@@ -23,7 +23,6 @@ from realtime.store.health import SAMPLE_S
 _ASK_EVERY: Final = 3
 _NEWEST: Final = 20
 _TIMEOUT_S: Final = 3.0
-_LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _log = logging.getLogger(__name__)
 
 
@@ -114,23 +113,17 @@ _FIELDS: Final = {
 
 def dead_letters_at(base_url: str, *, headers: Callable[[], dict[str, str]]) -> Callable[[], DeadLetters | None]:
     """Return what asks a gateway for its dead letters: None where it can't be reached or has no such list."""
-    # A proxy meant for the world is of no use on this machine.
-    is_near = urlsplit(base_url).hostname in _LOCAL
 
-    def ask() -> DeadLetters | None:
+    def dead_letters() -> DeadLetters | None:
         try:
-            answer = httpx.get(
-                f"{base_url}/api/dead-letters",
-                params={"limit": _NEWEST},
-                headers=headers(),
-                timeout=_TIMEOUT_S,
-                trust_env=not is_near,
+            answer = ask(
+                base_url, "/api/dead-letters", params={"limit": _NEWEST}, headers=headers(), timeout_s=_TIMEOUT_S
             )
             return read_dead_letters(answer.json()) if answer.status_code == httpx.codes.OK else None
         except (httpx.HTTPError, ValueError):
             return None
 
-    return ask
+    return dead_letters
 
 
 def read_dead_letters(body: Any) -> DeadLetters | None:

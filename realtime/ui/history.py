@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
+from realtime.client.asking import ask
 from realtime.live.runtime import current
 
 _LOG: Final = logging.getLogger(__name__)
@@ -21,16 +22,8 @@ def fetch_history(collection: str, identifier: str, *, limit: int = 50) -> list[
         return []
     base = client.http_url
     path = f"/api/collections/{quote(collection, safe='')}/documents/{quote(identifier, safe='')}/history"
-    # A proxy meant for the world is of no use on this machine.
-    is_near = urlsplit(base).hostname in ("127.0.0.1", "localhost", "::1")
     try:
-        answer = httpx.get(
-            f"{base}{path}",
-            params={"limit": limit},
-            headers=client.http_headers(),
-            timeout=_TIMEOUT_S,
-            trust_env=not is_near,
-        )
+        answer = ask(base, path, params={"limit": limit}, headers=client.http_headers(), timeout_s=_TIMEOUT_S)
         answer.raise_for_status()
         events: list[dict[str, Any]] = answer.json()["events"]
     except (httpx.HTTPError, ValueError, KeyError) as error:

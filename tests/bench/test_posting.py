@@ -26,6 +26,7 @@ class Gateway(ThreadingHTTPServer):
         self.status = 200
         self.values: list[int] = []
         self.release: threading.Event | None = None
+        self.hangs_up = False
 
     @property
     def base_url(self) -> str:
@@ -53,6 +54,7 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+        self.close_connection = self.server.hangs_up
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
@@ -91,6 +93,16 @@ def test_a_producer_keeps_its_connection(gateway: Gateway) -> None:
     assert producer.get("/api/health") == {"path": "/api/health"}
     producer.close()
     assert gateway.values == [1]
+
+
+def test_a_producer_outlives_the_end_of_an_idle_connection(gateway: Gateway) -> None:
+    """A server that hangs up between two posts, unannounced, costs no figures."""
+    gateway.hangs_up = True
+    producer = Producer(gateway.base_url)
+    for number in (1, 2, 3):
+        assert producer.post(body(number)) == {"stored": 1}
+    producer.close()
+    assert gateway.values == [1, 2, 3]
 
 
 def test_a_post_that_isnt_stored_is_an_error(gateway: Gateway) -> None:
