@@ -2,7 +2,8 @@
 
 An axis that follows every point has its ticks and labels drawn anew at every point, which costs more than the points
 do, and jitters before the reader's eyes. These ranges end on round values and change once in many points; chart.js goes
-on with a range a little too long until it has to change an end anyway.
+on with a range a little too long until it has to change an end anyway. They change a little before the points are there,
+so that a page can draw its axes when it has time.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def time_span(moments: Sequence[float]) -> tuple[float, float] | None:
         return None
     wanted = (last - first) / _STEPS_ACROSS
     step = next((step for step in _TIME_STEPS_S if step >= wanted), _TIME_STEPS_S[-1])
-    return math.floor(first / step) * step, (math.floor(last / step) + 1) * step
+    return math.floor(first / step) * step, (math.floor((last + _PADDING * (last - first)) / step) + 1) * step
 
 
 def value_span(values: Sequence[float]) -> tuple[float, float] | None:

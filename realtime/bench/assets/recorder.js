@@ -36,26 +36,39 @@
         ? [node]
         : [...node.querySelectorAll(CHART)];
 
-  const observer = new MutationObserver((mutations) => {
+  // Attributes are watched inside of charts alone: a page changes many more elsewhere, and each would be told in here.
+  const drawings = new MutationObserver((mutations) => {
     const at = performance.timeOrigin + performance.now();
     const touched = new Set();
     let last = null; // the layer met last: hundreds of mutations are in the same one
-    for (const mutation of mutations) {
-      if (mutation.type === "attributes" && last !== null && last.contains(mutation.target)) continue;
-      const element = mutation.target.nodeType === Node.ELEMENT_NODE ? mutation.target : mutation.target.parentElement;
-      // Hovering and dragging draw outside of these two layers.
-      const layer = element && element.closest(".cartesianlayer, .main-svg");
-      const chart = layer && layer.closest(CHART);
-      if (chart && element.closest(".cartesianlayer")) {
-        touched.add(chart);
-        last = element.closest(".cartesianlayer");
-      }
-      for (const node of mutation.addedNodes) for (const found of chartsIn(node)) touched.add(found);
-      for (const node of mutation.removedNodes) record.removals += chartsIn(node).length;
+    for (const { target } of mutations) {
+      if (last !== null && last.contains(target)) continue;
+      const element = target.nodeType === Node.ELEMENT_NODE ? target : target.parentElement;
+      const layer = element && element.closest(".cartesianlayer"); // hovering and dragging draw outside of it
+      if (!layer) continue;
+      last = layer;
+      touched.add(layer.closest(CHART));
     }
-    for (const chart of touched) if (chart.isConnected && chart.querySelector(".main-svg")) note(chart, at);
+    for (const chart of touched) if (chart && chart.isConnected && chart.querySelector(".main-svg")) note(chart, at);
   });
-  const watch = (root) => observer.observe(root, { subtree: true, childList: true, attributes: true });
+  const watched = new WeakSet();
+  const follow = (chart, at) => {
+    if (!watched.has(chart)) drawings.observe(chart, { subtree: true, childList: true, attributes: true });
+    watched.add(chart);
+    if (chart.isConnected && chart.querySelector(".main-svg")) note(chart, at);
+  };
+
+  const observer = new MutationObserver((mutations) => {
+    const at = performance.timeOrigin + performance.now();
+    for (const { target, addedNodes, removedNodes } of mutations) {
+      // Plotly names its element when it draws in it first, and that is seen by what it adds.
+      const own = target.nodeType === Node.ELEMENT_NODE && addedNodes.length > 0 ? target.closest(CHART) : null;
+      if (own && !watched.has(own)) follow(own, at);
+      for (const node of addedNodes) for (const found of chartsIn(node)) follow(found, at);
+      for (const node of removedNodes) record.removals += chartsIn(node).length;
+    }
+  });
+  const watch = (root) => observer.observe(root, { subtree: true, childList: true });
   watch(document);
 
   // An observer doesn't see into shadow trees, so each is watched as it is made.

@@ -7,8 +7,8 @@ import { mayAskForTickets, subscribe } from "./link.js";
 import { watchStale } from "./stale.js";
 
 const FRAME_MS = 16;
-const SHARE = 3; // of the time a paint took, left to everything else before the next
-const LONGEST_REST_MS = 300;
+const SHARE = 1; // of the time a paint took, left to everything else before the next
+const LONGEST_REST_MS = 100;
 const ASK_AGAIN_MS = 3500;
 const ASK_SELDOM_MS = 120000;
 const followings = new WeakMap();

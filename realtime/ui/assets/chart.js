@@ -18,6 +18,9 @@ const CONFIG = {
 // Plotly's way to move points and leave the rest as drawn: it costs half of a react, which draws axes and labels again.
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 const MOST_SPARE = 1.5; // how much longer than wanted a range may be before the axis is drawn anew
+const [MOVED, AXES, EVERYTHING] = ["moved", "axes", "everything"];
+// Axes are asked to move a little before they must: then they needn't just when all tabs are drawing a new point.
+const SOON_MS = 50;
 const POINTS = ["x", "y", "text", "customdata"];
 const charts = new WeakMap();
 let plotly = null;
@@ -102,14 +105,17 @@ class Chart {
     this.isPainting = true;
     // Plotly hovers again where the pointer is, in the paint and once more after it; the reader's point may have moved away.
     if (this.hovered) this.plot._fullLayout._rehover = () => this.hovered && this.hoverAgain();
-    if (this.last && onlyPointsMoved(this.last, value, !this.pin.hidden)) this.move(value);
-    else this.draw(value);
+    const change = this.last ? changeOf(this.last, value, !this.pin.hidden) : EVERYTHING;
+    if (change === EVERYTHING) this.draw(value);
+    else this.move(value);
+    if (change === AXES) this.redraw ||= setTimeout(() => this.isDragging || this.draw(this.value), SOON_MS * (1 + Math.random()));
     this.isPainting = false;
   }
 
   move(value) {
     const moved = value.data.map((trace) => Object.fromEntries(POINTS.filter((key) => key in trace).map((key) => [key, trace[key]])));
     const traces = moved.map((_, index) => index);
+    this.spare(moved);
     this.Plotly.animate(this.plot, { data: moved, traces }, AT_ONCE).catch(() => {}); // interrupted: the next one has drawn
     // Plotly would look for a further picture in the next frame, and make the next value wait until then: for up to a second
     // where the browser thinks that nobody looks.
@@ -118,7 +124,20 @@ class Chart {
     film._animationRaf = null;
   }
 
+  /**
+   * Spare Plotly filling in the defaults of layout and traces again, most of what moving points costs: they are as they
+   * were. It has a mark for that, which its own code sets where it knows the same.
+   */
+  spare(moved) {
+    const { _fullLayout: layout, _fullData: traces } = this.plot;
+    moved.forEach((points, index) => {
+      Object.assign(traces[index], points, { _length: Math.min(points.x.length, points.y.length) });
+    });
+    layout._skipDefaults = true;
+  }
+
   draw(value) {
+    this.redraw = clearTimeout(this.redraw);
     say(this.zone, value.layout?.meta?.zone ?? "");
     const { template = {}, ...layout } = value.layout ?? {};
     const themed = {
@@ -225,6 +244,7 @@ class Chart {
 
   dispose() {
     this.hasEnded = true;
+    clearTimeout(this.redraw);
     this.unfollow();
     this.sizes?.disconnect();
     removeEventListener("pointerup", this.release, true);
@@ -240,28 +260,33 @@ function axesOf(layout) {
   return [...new Set(["xaxis", "yaxis", ...named])];
 }
 
-/** Tell whether a value differs from the one drawn last by the points of its lines alone. */
-function onlyPointsMoved(last, value, isPinned) {
-  if (value.data.length !== last.data.length || value.data.length === 0) return false;
+/** Tell how a value differs from the one drawn last: the points of its lines alone, the axes' ranges too, or more. */
+function changeOf(last, value, isPinned) {
+  if (value.data.length !== last.data.length || value.data.length === 0) return EVERYTHING;
   const isSame = value.layout === last.layout || sketch(value.layout) === sketch(last.layout);
-  const fits = (name) => stillFits(last.layout[name]?.range, value.layout[name]?.range, isPinned);
-  if (!isSame || !fits("xaxis") || !fits("yaxis")) return false;
-  return value.data.every((trace, index) => {
+  if (!isSame || !value.layout.xaxis?.range || !value.layout.yaxis?.range) return EVERYTHING; // Plotly chooses the range
+  const onlyPoints = value.data.every((trace, index) => {
     const was = last.data[index];
     const keys = new Set([...Object.keys(trace), ...Object.keys(was)]);
     // What a patch didn't touch is the same object still.
     return trace.type === "scatter" && [...keys].every((key) => (POINTS.includes(key) ? key in trace && key in was : trace[key] === was[key]));
   });
+  if (!onlyPoints) return EVERYTHING;
+  const had = [last.layout.xaxis.range, last.layout.yaxis.range];
+  if (isPinned || (stillFits(had[0], value.layout.xaxis.range) && stillFits(had[1], value.layout.yaxis.range))) return MOVED;
+  return value.data.every(({ x, y }) => holds(had[0], x) && holds(had[1], y)) ? AXES : EVERYTHING;
 }
 
 const sketch = (layout) => JSON.stringify(layout, (key, value) => (key === "range" ? Boolean(value) : value));
 
 /** Tell whether an axis may keep the range it has: the wanted one lies within it, and it isn't much longer. */
-function stillFits(had, wanted, isPinned) {
-  if (!had || !wanted || isPinned) return Boolean(had && wanted); // without one Plotly chooses it by the points
+function stillFits(had, wanted) {
   const [from, to, least, most] = [...had, ...wanted].map((end) => (typeof end === "string" ? Date.parse(end) : end));
   return from <= least && most <= to && to - from <= MOST_SPARE * (most - least);
 }
+
+/** Tell whether all points are on an axis of this range. Times are written so that they sort as text. */
+const holds = ([from, to], points) => points.every((point) => from <= point && point <= to);
 
 function themeLayout({ background, text, border, font, colours }) {
   const axis = {
