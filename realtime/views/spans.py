@@ -2,8 +2,8 @@
 
 An axis that follows every point has its ticks and labels drawn anew at every point, which costs more than the points
 do, and jitters before the reader's eyes. These ranges end on round values and change once in many points; chart.js goes
-on with a range a little too long until it has to change an end anyway. They change a little before the points are there,
-so that a page can draw its axes when it has time.
+on with a range a little too long until it has to change an end anyway. They change a little before the points are
+there, so that a page can draw its axes when it has time.
 """
 
 from __future__ import annotations
