@@ -142,7 +142,7 @@ def test_other_content_types_are_refused_with_what_to_send(said: str | None) -> 
 @given(st.binary(max_size=300), st.binary(max_size=300))
 def test_gzip_in_one_or_several_members_is_undone(one: bytes, other: bytes) -> None:
     """RFC 1952 allows members one after the other."""
-    assert inflate(gzip.compress(one, mtime=0) + gzip.compress(other, mtime=0), encoding="gzip", most_bytes=600) == one + other
+    assert inflate(gzip.compress(one) + gzip.compress(other), encoding="gzip", most_bytes=600) == one + other
 
 
 def test_a_decompression_bomb_costs_no_more_than_its_limit() -> None:
