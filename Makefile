@@ -27,7 +27,7 @@ run: ## Set everything up, then serve Tideboard on http://127.0.0.1:8501
 test: ## Run all tests, in a real browser too
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
-	$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile $(COVERAGE))
+	$(PY) -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist loadfile --no-loadscope-reorder $(COVERAGE))
 
 check: ## Check format, lint, types and the borders between rooms
 	@$(ENVIRONMENT) requirements-dev.lock
