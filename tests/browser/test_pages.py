@@ -14,17 +14,18 @@ from tests.support.processes import running_app
 from tests.support.producing import Poster, created
 
 PATHS = {"/": "Overview", "/collections": "Collections"}
+ALL_PATHS = PATHS | {"/health": "Health"}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ALL_PATHS)
 def test_the_first_request_of_a_fresh_process_runs_the_shell_first(context: BrowserContext, path: str) -> None:
     """Straight to a page's URL, before anyone opened `/`: navigation and badge are there and nothing crashed."""
     with running_app() as app:
         page = context.new_page()
         page.goto(app.base_url + path)
-        for name in PATHS.values():
+        for name in ALL_PATHS.values():
             expect(sidebar(page).get_by_role("link", name=name)).to_be_visible()
-        expect(sidebar(page).locator('a[aria-current="page"]')).to_contain_text(PATHS[path])
+        expect(sidebar(page).locator('a[aria-current="page"]')).to_contain_text(ALL_PATHS[path])
         expect(badge(page)).to_contain_text("Live")
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page).to_have_title("Tideboard")
