@@ -21,10 +21,6 @@ from typing import Any, Final
 
 import jwt
 import streamlit as st
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
@@ -39,9 +35,9 @@ from realtime.errors import ConfigError, StartError
 from realtime.gateway.access import ALGORITHM
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
+from realtime.gateway.http_state import answer_metrics
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
-from realtime.metrics import REGISTRY
 from realtime.sample import Sample
 from realtime.store import Store
 
@@ -75,7 +71,7 @@ class Process:
         self._store = Store(feed_size=settings.feed_size)
         self._live = Live(self._store, settings=settings, assets_folder=_ASSETS)
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
-        gateway_routes = [Route("/metrics", _metrics)] if self._gateway is None else self._gateway.routes()
+        gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
         self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
 
     @asynccontextmanager
@@ -138,10 +134,6 @@ class Process:
     async def _say_goodbye(self) -> None:
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
         await asyncio.gather(*(hub.shutdown() for hub in hubs))
-
-
-async def _metrics(_: Request) -> Response:
-    return Response(await run_in_threadpool(generate_latest, REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
 def _warn_before_stopping(say_goodbye: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

@@ -5,31 +5,36 @@ Threads: any.
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
 from collections.abc import Mapping
 from functools import cache
-from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
-
-_NEAR: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def ask(
     base_url: str, path: str, *, params: Mapping[str, str | int], headers: Mapping[str, str], timeout_s: float
 ) -> httpx.Response:
     """Return the answer to one GET. Raises httpx.HTTPError."""
-    # A proxy meant for the world is of no use on this machine.
-    is_far = urlsplit(base_url).hostname not in _NEAR
     return httpx.get(
         f"{base_url}{path}",
         params=dict(params),
         headers=dict(headers),
         timeout=timeout_s,
-        trust_env=is_far,
+        trust_env=is_far(base_url),
         verify=_certificates() if base_url.startswith("https:") else False,
     )
+
+
+def is_far(base_url: str) -> bool:
+    """Tell whether an address is on another machine: a proxy meant for the world is of no use on this one."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 @cache

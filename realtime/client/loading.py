@@ -5,14 +5,14 @@ Threads: driver only, but for `Api.post`, which any may call.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
+from realtime.client.asking import is_far
 from realtime.errors import NotConnected
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.events import JsonObject
@@ -100,9 +100,7 @@ class Api:
     """The gateway's HTTP API, on a connection that is kept."""
 
     def __init__(self, base_url: str, *, token: Callable[[], str] | None) -> None:
-        # A proxy meant for the world is of no use on this machine.
-        is_far = not _is_loopback(urlsplit(base_url).hostname or "")
-        self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=is_far)
+        self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=is_far(base_url))
         self._token = token
 
     def channels(self) -> list[str]:
@@ -145,10 +143,3 @@ class Api:
         except (httpx.HTTPError, msgspec.DecodeError, UnicodeDecodeError) as error:
             reason = str(error) or type(error).__name__
             raise NotConnected(f"No snapshot could be fetched from the gateway: {reason}.") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

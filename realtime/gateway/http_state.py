@@ -37,11 +37,16 @@ class StateRoutes:
         content = {"live": True, "ready": trouble is None, "version": self._version, "store": store}
         return reply(content, status=200 if trouble is None else 503)
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Answer the numbers for Prometheus."""
-        body = await run_in_threadpool(generate_latest, REGISTRY)
-        return Response(body, media_type=CONTENT_TYPE_LATEST)
+        return await answer_metrics(request)
 
     async def description(self, _: Request) -> Response:
         """Answer this API's OpenAPI description."""
         return reply(describe(version=self._version))
+
+
+async def answer_metrics(_: Request) -> Response:
+    """Answer this process's numbers for Prometheus."""
+    body = await run_in_threadpool(generate_latest, REGISTRY)
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
