@@ -1,5 +1,6 @@
 // What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; with the
-// frame it will be seen in (a chart, which takes longer, at once); a tab that is behind skips to the newest value; stand still while real-time is held; ask for a new ticket when the server refuses the old one.
+// frame it will be seen in (a chart, which takes longer, at once); a tab that is behind skips to the newest value. Stand
+// still while real-time is held; ask for a new ticket when the server refuses the old one.
 
 import { paintedSomething } from "./fade.js";
 import { currentHold, setHold, watchHold } from "./hold.js";

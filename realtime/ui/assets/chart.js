@@ -15,7 +15,7 @@ const CONFIG = {
   scrollZoom: false,
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
 };
-// Plotly's way to move points and leave the rest as drawn: it costs half of a react, which draws axes and labels again.
+// Plotly's way to move points and leave the rest as drawn: it costs a fifth of a react, which draws axes and labels again.
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 const MOST_SPARE = 1.5; // how much longer than wanted a range may be before the axis is drawn anew
 const [MOVED, AXES, EVERYTHING] = ["moved", "axes", "everything"];
