@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 ENVIRONMENT := sh scripts/environment.sh $(VENV)
 COVERAGE := --cov=realtime --cov-report=term:skip-covered --cov-fail-under=90
 UV_COMPILE := $(PY) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
-	--annotation-style line --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+	--annotation-style line --no-strip-extras --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 export PYTHON
 
