@@ -13,6 +13,7 @@ from realtime.live.changes import changed
 from realtime.live.runtime import current
 from realtime.ui.components import mount, nothing
 from realtime.ui.hold import hold_envelope
+from realtime.ui.person import current_person, person_envelope
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +35,8 @@ def live(
         @functools.wraps(function)
         def followed(*args: P.args, **kwargs: P.kwargs) -> R:
             # Read before the function runs: what changes while it does asks for another run.
-            cast = current().caster.current(changed, {"topics": sorted(set(topics))})
+            topics_read = {"topics": sorted(set(topics))}
+            cast = current().caster.current(changed, topics_read, person=current_person().id)
             result = function(*args, **kwargs)
             name = key or _key_of(function, (topics, args, sorted(kwargs.items())))
             run = f"{name}.run"
@@ -49,6 +51,7 @@ def live(
                 "run": st.session_state[run],
                 "perSecond": at_most_per_s,
                 "hold": hold_envelope(),
+                "person": person_envelope(),
             }
             mount("trigger", data, key=name, on={"changed": nothing})
             return result

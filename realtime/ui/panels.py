@@ -9,6 +9,7 @@ from realtime.live.runtime import current
 from realtime.live.tickets import channel_of
 from realtime.ui.components import mount
 from realtime.ui.hold import hold_envelope
+from realtime.ui.person import current_person, person_envelope
 from realtime.views.registry import View, lookup
 
 
@@ -31,7 +32,7 @@ def live_view(
     """
     found = view if isinstance(view, View) else lookup(view)
     runtime = current()
-    cast = runtime.caster.current(found, parameters)
+    cast = runtime.caster.current(found, parameters, person=current_person().id)
     data = {
         "view": found.name,
         "kind": found.kind,
@@ -43,6 +44,7 @@ def live_view(
         "height": height,
         "options": dict(options or {}),
         "hold": hold_envelope(),
+        "person": person_envelope(),
     }
     return mount(found.kind, data, key=key or default_key(found, parameters), on=on)
 

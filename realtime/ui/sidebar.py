@@ -11,6 +11,7 @@ from realtime.live.runtime import current
 from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked
 from realtime.ui.first_event import first_command
 from realtime.ui.hold import realtime_toggle
+from realtime.ui.person import person_field
 from realtime.ui.place import origin, zone
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
@@ -33,6 +34,7 @@ def sidebar() -> None:
             realtime_toggle()
             if is_channel_blocked():
                 autorefresh_fallback(interval_s=_interval())
+        person_field()
         _help()
 
 

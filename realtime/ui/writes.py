@@ -12,11 +12,11 @@ from typing import Any, Final
 from realtime.errors import ConflictError, EventError, NotConnected, TideboardError
 from realtime.live.runtime import current
 from realtime.protocol.events import JsonObject
+from realtime.ui.person import current_person
 from realtime.views.editing import Verb, envelope, explain
 
 _WAIT_S: Final = 3.0
 """For the gateway's word, while there is a connection. Without one there is nothing to wait for."""
-ACTOR: Final = "dashboard"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,12 @@ def write(
         return Outcome(verb, identifier, reason="This dashboard isn't connected to a gateway, so nothing can be saved.")
     try:
         made = envelope(
-            verb, collection, document=document, key=str(uuid.uuid4()), time=datetime.now(UTC).isoformat(), actor=ACTOR
+            verb,
+            collection,
+            document=document,
+            key=str(uuid.uuid4()),
+            time=datetime.now(UTC).isoformat(),
+            actor=current_person().id,
         )
         future = client.send(made, expected_offset=expected_offset, follows=follows)
     except (EventError, NotConnected) as error:

@@ -5,6 +5,7 @@
 import { paintedSomething } from "./fade.js";
 import { currentHold, setHold, watchHold } from "./hold.js";
 import { mayAskForTickets, subscribe } from "./link.js";
+import { setPerson } from "./person.js";
 import { watchStale } from "./stale.js";
 
 const FRAME_MS = 16;
@@ -53,6 +54,7 @@ class Following {
   update(data, paint, { ready, isBusy, ignoresHold = false, isAtOnce = false }) {
     Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold, isAtOnce });
     setHold(data.hold);
+    setPerson(data.person);
     if (!ignoresHold && !data.view.startsWith("health")) this.endStale ??= watchStale(this.root);
     if (data.channel !== this.channel) {
       this.channel = data.channel;

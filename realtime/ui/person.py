@@ -1,0 +1,79 @@
+"""Says who is at this page: the name they chose, kept in a cookie. The only place that knows; all else asks here.
+
+Without sign-in a name is a courtesy, not a proof: anybody may choose any. Whoever chose none is the local person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypedDict
+from urllib.parse import unquote
+
+import streamlit as st
+
+from realtime.notifications.text import clean
+
+COOKIE: Final = "tideboard_person"
+LONGEST_NAME: Final = 60
+_CHOSEN: Final = "tideboard.person"
+_FIELD: Final = "tideboard.person-name"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is at a page: `id` stands in events as `actor`, `name` is what people read."""
+
+    id: str
+    name: str
+    roles: frozenset[str] = frozenset()
+
+
+LOCAL: Final = Person("local", "You")
+
+
+class PersonEnvelope(TypedDict):
+    """What panels are told. `turn` rises with every choice; `chosen` is what the cookie keeps, empty for nothing."""
+
+    id: str
+    chosen: str
+    turn: int
+
+
+def named(text: str) -> Person:
+    """Return the person of a chosen name; the local one when nothing that can be read is left of it."""
+    name = " ".join(clean(text).split())[:LONGEST_NAME].strip()
+    return Person(name, name) if name else LOCAL
+
+
+def current_person() -> Person:
+    """Return who is at this session's page."""
+    person: Person = _choice()[0]
+    return person
+
+
+def person_envelope() -> PersonEnvelope:
+    """Return who is at this page, for a panel's data."""
+    person, turn = _choice()
+    return PersonEnvelope(id=person.id, chosen="" if person == LOCAL else person.name, turn=turn)
+
+
+def person_field() -> None:
+    """Draw the field in which a person says their name; an empty one makes them the local person again."""
+    person = current_person()
+    st.session_state[_FIELD] = "" if person == LOCAL else person.name
+    st.text_input(
+        "Your name", key=_FIELD, on_change=_chosen, placeholder="You", max_chars=LONGEST_NAME, icon=":material/person:",
+        help="Stands beside what you change and in who is here. Kept in this browser.",
+    )  # fmt: skip
+
+
+def _choice() -> tuple[Person, int]:
+    if _CHOSEN not in st.session_state:
+        kept = st.context.cookies.get(COOKIE)
+        st.session_state[_CHOSEN] = (named(unquote(kept) if isinstance(kept, str) else ""), 0)
+    choice: tuple[Person, int] = st.session_state[_CHOSEN]
+    return choice
+
+
+def _chosen() -> None:
+    st.session_state[_CHOSEN] = (named(str(st.session_state[_FIELD] or "")), _choice()[1] + 1)
