@@ -15,10 +15,11 @@ import msgspec
 
 from realtime import metrics
 from realtime.config import Settings
-from realtime.errors import ConflictError, EventError, StorageError
+from realtime.errors import ConflictError, EventError, NoticeError, StorageError
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
-from realtime.protocol.events import channel_of, check_event, encode_envelope
+from realtime.notifications.commands import read_command
+from realtime.protocol.events import InboxCommand, channel_of, check_event, encode_envelope
 
 _LOG: Final = logging.getLogger(__name__)
 _SLICE: Final = 100
@@ -100,6 +101,8 @@ class Ingest:
         if isinstance(item, Malformed):
             raise item.error
         envelope, event = check_event(item, max_depth=self._settings.max_depth)
+        if isinstance(event, InboxCommand):
+            _check_command(event)
         if envelope.time is None:
             moment = datetime.fromtimestamp(self._now(), UTC)
             envelope = msgspec.structs.replace(envelope, time=moment.isoformat(timespec="milliseconds")[:-6] + "Z")
@@ -138,6 +141,13 @@ class Ingest:
     async def keep_body(self, error: EventError, excerpt: bytes) -> None:
         """Keep why a whole body was refused."""
         await self.keep([Refusal(index=0, code=error.code, reason=error.reason, excerpt=excerpt_of(excerpt))])
+
+
+def _check_command(event: InboxCommand) -> None:
+    try:
+        read_command(event.command)
+    except NoticeError as error:
+        raise EventError("bad_command", str(error)) from error
 
 
 def _refusal(index: int, error: EventError, item: Any) -> Refusal:

@@ -12,6 +12,7 @@ import msgspec
 
 from realtime.errors import NoticeError
 from realtime.notifications.model import Notification, Source
+from realtime.notifications.preferences import read_preferences
 
 Mark: TypeAlias = Literal["seen", "read", "unread", "done", "undone"]
 MAX_KEYS: Final = 2_000
@@ -96,18 +97,32 @@ class ClearHistory(_Command, frozen=True, kw_only=True, tag="clear-history", omi
     """Forget the history up to now."""
 
 
-Command: TypeAlias = Add | Retell | Clear | Set | Snooze | Acknowledge | Close | Undo | ClearHistory
+class Prefer(_Command, frozen=True, kw_only=True, tag="prefer", omit_defaults=True):
+    """Put preferences in place of those there were; `preferences` is all of them, as a JSON value."""
+
+    preferences: dict[str, Any]
+
+
+class Meet(_Command, frozen=True, kw_only=True, tag="meet", omit_defaults=True):
+    """Say that a person exists, so that notices reach them from now on, whether they look or not."""
+
+    name: str = ""
+
+
+Command: TypeAlias = Add | Retell | Clear | Set | Snooze | Acknowledge | Close | Undo | ClearHistory | Prefer | Meet
 Act: TypeAlias = Set | Snooze | Acknowledge | Close
 
 
 def read_command(value: Any) -> Command:
-    """Read a command from a JSON value. Raises NoticeError when it isn't one."""
+    """Read a command from a JSON value. Raises NoticeError when it isn't one, or its preferences make no sense."""
     try:
         command: Command = msgspec.convert(value, Command)
     except msgspec.ValidationError as error:
         raise NoticeError(f"That is no command for an inbox: {error}.") from error
     if len(getattr(command, "keys", ())) > MAX_KEYS:
         raise NoticeError(f"A command names at most {MAX_KEYS:,} rows; split it.")
+    if isinstance(command, Prefer):
+        read_preferences(command.preferences)
     return command
 
 

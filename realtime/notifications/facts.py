@@ -10,7 +10,7 @@ import msgspec
 
 from realtime.notifications.model import About, Source
 from realtime.protocol.events import (
-    LOCAL_TYPES,
+    FUTURE_AFTER_S,
     CollectionCreated,
     CollectionDeleted,
     CollectionUpdated,
@@ -21,7 +21,6 @@ from realtime.protocol.events import (
     document_id_of,
     is_critical,
 )
-from realtime.store.model import FUTURE_AFTER_S, FeedEntry
 
 _ABOUTS: Final[dict[str, About]] = {"collection": "collections", "user": "people", "connection": "connection"}
 
@@ -107,17 +106,6 @@ def fact_of(envelope: Envelope, event: Event, *, source: Source, now: float, bef
         before=before,
         values={name: value for name, value in values.items() if name != "document"},
     )
-
-
-def fact_from(entry: FeedEntry, *, epoch: str, process: str, before: JsonObject | None = None) -> Fact:
-    """Make a fact of an entry of the feed, of a stream's life `epoch`.
-
-    What the client raised itself has no position: its number in this `process` stands for it, a name new at each start.
-    """
-    is_local = entry.envelope.type in LOCAL_TYPES
-    life, offset = (process, entry.sequence) if is_local else (epoch, entry.offset)
-    source = Source(entry.channel, life, offset)
-    return fact_of(entry.envelope, entry.event, source=source, now=entry.received_at, before=before)
 
 
 def moment(text: Any) -> float | None:

@@ -20,6 +20,8 @@ from realtime.notifications.commands import (
     ClearHistory,
     Close,
     Command,
+    Meet,
+    Prefer,
     Retell,
     Set,
     Snooze,
@@ -36,6 +38,7 @@ from realtime.notifications.inbox_state import (
     with_rows,
 )
 from realtime.notifications.model import Acknowledgement, Marks, Row, State
+from realtime.notifications.preferences import read_preferences
 from realtime.notifications.text import clean, clip
 
 MAX_SNOOZE_S: Final = 30 * 86_400.0
@@ -87,8 +90,20 @@ def _applied(inbox: Inbox, command: Command) -> Inbox:
     if isinstance(command, ClearHistory):
         kept = tuple(past for past in inbox.history if past.noted_at > command.at)
         return msgspec.structs.replace(inbox, history=kept)
+    if isinstance(command, Prefer):
+        return _prefer(inbox, command)
+    if isinstance(command, Meet):
+        return inbox
     assert not isinstance(command, Add)
     return _act(inbox, command)
+
+
+def _prefer(inbox: Inbox, command: Prefer) -> Inbox:
+    """Take preferences over; those that make no sense never got here, or were kept by a version that knew others."""
+    try:
+        return msgspec.structs.replace(inbox, preferences=read_preferences(command.preferences))
+    except NoticeError:
+        return inbox
 
 
 def _act(inbox: Inbox, command: Act) -> Inbox:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from realtime.notifications.model import Kind, Marks, Row, Severity, Source, State
+from realtime.notifications.preferences import Preferences
 from realtime.notifications.seen import Seen
 
 ROWS_KEPT: Final = 1_000
@@ -63,6 +64,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     applied: tuple[str, ...] = ()
     undoable: tuple[Undoable, ...] = ()
     dropped: int = 0
+    preferences: Preferences = Preferences()
 
     @property
     def total(self) -> int:

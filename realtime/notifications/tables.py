@@ -12,9 +12,10 @@ from realtime.notifications.defaults import DEFAULT_RULES
 from realtime.notifications.model import EVERYONE, MAX_ACTIONS, RANKS, Kind
 from realtime.notifications.rules import Condition, Op, Pattern, Rate, Rule
 from realtime.notifications.text import Template, read_template
-from realtime.protocol.events import EVENT_CLASSES
+from realtime.protocol.events import EVENT_CLASSES, InboxCommand
 
 MAX_RULES: Final = 200
+_EVENTS: Final = tuple(type_ for type_ in EVENT_CLASSES if type_ != InboxCommand.TYPE)
 _KEYS: Final = (
     "id", "enabled", "event", "collection", "where", "severity", "kind", "group", "title", "message", "audience", "why",
     "clears", "duration_s", "actions", "routine", "rate",
@@ -96,8 +97,8 @@ class _Table:
         if not events:
             self._refuse(f"{inside}event", "is missing; name an event type such as collection:deleted")
         for event in events:
-            if not any(mark in event for mark in "*?[") and event not in EVENT_CLASSES:
-                near = difflib.get_close_matches(event, list(EVENT_CLASSES), n=1, cutoff=0.6)
+            if not any(mark in event for mark in "*?[") and event not in _EVENTS:
+                near = difflib.get_close_matches(event, _EVENTS, n=1, cutoff=0.6)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self._refuse(f"{inside}event", f"is {event!r}, which is no event type{hint}", dot=not hint)
         collections = self._texts(table, "collection", inside=inside) or ("*",)

@@ -43,6 +43,11 @@ def inbox_channel(user: str) -> str:
     return _INBOX + user
 
 
+def inbox_of(channel: str) -> str | None:
+    """Return whose inbox a channel is, or None if it isn't one."""
+    return channel[len(_INBOX) :] if channel.startswith(_INBOX) else None
+
+
 def is_known_channel(channel: str) -> bool:
     """Tell whether a channel of this name can exist."""
     name = collection_of(channel)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 import msgspec
 
 from realtime.errors import EventError
-from realtime.protocol.channels import SYSTEM, USERS, collection_channel
+from realtime.protocol.channels import SYSTEM, USERS, collection_channel, inbox_channel, is_known_channel
 
 JsonObject: TypeAlias = dict[str, Any]
 Severity: TypeAlias = Literal["low", "medium", "high"]
@@ -20,6 +20,8 @@ Severity: TypeAlias = Literal["low", "medium", "high"]
 MAX_NAME_CHARS: Final = 256
 EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2200
+FUTURE_AFTER_S: Final = 5.0
+"""How far a producer's clock may be ahead of ours before its time isn't believed."""
 _CONTAINERS: Final = (dict, list)
 
 
@@ -159,6 +161,14 @@ class ConnectionGap(_Event, frozen=True, rename="camel", kw_only=True, omit_defa
     until: str
 
 
+class InboxCommand(_Event, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Something happened to a person's inbox. `command` is one of `realtime.notifications.commands`; its id is ours."""
+
+    TYPE: ClassVar[str] = "inbox:command"
+    user: str
+    command: JsonObject
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """An event of a type this version doesn't know. Kept and counted, never raised."""
 
@@ -170,13 +180,13 @@ CollectionEvent: TypeAlias = CollectionCreated | CollectionUpdated | CollectionD
 UserEvent: TypeAlias = UserLogin | UserLogout | UserActivity
 SystemEvent: TypeAlias = SystemMaintenance | SystemFault
 ConnectionEvent: TypeAlias = ConnectionEstablished | ConnectionLost | ConnectionRestored | ConnectionGap
-Event: TypeAlias = CollectionEvent | UserEvent | SystemEvent | ConnectionEvent | Unknown
+Event: TypeAlias = CollectionEvent | UserEvent | SystemEvent | ConnectionEvent | InboxCommand | Unknown
 
 _CLASSES: Final[tuple[type[_Event], ...]] = (
     CollectionCreated, CollectionUpdated, CollectionDeleted,
     UserLogin, UserLogout, UserActivity,
     SystemMaintenance, SystemFault,
-    ConnectionEstablished, ConnectionLost, ConnectionRestored, ConnectionGap,
+    ConnectionEstablished, ConnectionLost, ConnectionRestored, ConnectionGap, InboxCommand,
 )  # fmt: skip
 EVENT_CLASSES: Final[dict[str, type[_Event]]] = {cls.TYPE: cls for cls in _CLASSES}
 LOCAL_TYPES: Final = frozenset({"connection:established", "connection:lost", "connection:restored", "connection:gap"})
@@ -272,7 +282,17 @@ def _check_meaning(envelope: Envelope) -> Event:
         raise EventError("id_mismatch", "'data.id' and 'data.document.id' differ; they name the same document.")
     if isinstance(event, UserLogin | UserLogout | UserActivity):
         check_time(event.timestamp, name="data.timestamp")
+    if isinstance(event, InboxCommand):
+        _check_command(envelope, event)
     return event
+
+
+def _check_command(envelope: Envelope, event: InboxCommand) -> None:
+    """Look at whom and which; what it says is for `notifications.commands` to judge."""
+    if not is_known_channel(inbox_channel(event.user)):
+        raise EventError("bad_data", "'data.user' has to be a person's id of 1 to 249 characters.")
+    if event.command.get("id") != envelope.id:
+        raise EventError("id_mismatch", "'id' and 'data.command.id' differ; they name the same command.")
 
 
 def _check_document(envelope: Envelope) -> None:
@@ -329,6 +349,8 @@ def channel_of(event: Event) -> str:
         return collection_channel(event.collection)
     if isinstance(event, UserLogin | UserLogout | UserActivity):
         return USERS
+    if isinstance(event, InboxCommand):
+        return inbox_channel(event.user)
     return SYSTEM
 
 

@@ -11,12 +11,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from realtime.protocol.events import Envelope, Event, JsonObject
+from realtime.protocol.events import FUTURE_AFTER_S, Envelope, Event, JsonObject
 from realtime.protocol.positions import Position
 
 ChangeKind: TypeAlias = Literal["created", "updated", "deleted"]
 LATE_AFTER_S = 60.0
-FUTURE_AFTER_S = 5.0
 
 
 class ConnectionState(StrEnum):

@@ -5,29 +5,13 @@ from __future__ import annotations
 import pytest
 
 from realtime.notifications.defaults import DEFAULT_RULES
-from realtime.notifications.facts import fact_from, fact_of, moment
+from realtime.notifications.facts import fact_of, moment
 from realtime.notifications.model import Notification, Source
 from realtime.notifications.recall import Recall
 from realtime.notifications.rules import Rate, plain_rule
 from realtime.notifications.watch import Watch
 from realtime.protocol.events import Envelope, event_of
-from realtime.store.model import FeedEntry
 from tests.notifications.making import NOW, created, deleted, fact, updated
-
-
-def entry(type_: str, values: dict[str, object], *, offset: int, sequence: int) -> FeedEntry:
-    """Make an entry of the feed."""
-    envelope = Envelope(id="1", source="/t", type=type_, specversion="1.0", data=values)
-    channel = "connection" if type_.startswith("connection:") else "system"
-    return FeedEntry(sequence, channel, offset, envelope, event_of(envelope), NOW, None)
-
-
-def test_an_event_stands_where_the_feed_says() -> None:
-    """What the client raised itself stands in a stream of this process, so that two losses are two."""
-    told = entry("system:error", {"error": "x", "severity": "low"}, offset=7, sequence=40)
-    assert fact_from(told, epoch="e", process="p").source == Source("system", "e", 7)
-    lost = entry("connection:lost", {"timestamp": "2026-01-01T00:00:00Z", "reason": "x"}, offset=0, sequence=41)
-    assert fact_from(lost, epoch="e", process="p").source == Source("connection", "p", 41)
 
 
 @pytest.mark.parametrize(

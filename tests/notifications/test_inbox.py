@@ -15,6 +15,8 @@ from realtime.notifications.commands import (
     ClearHistory,
     Close,
     Command,
+    Meet,
+    Prefer,
     Retell,
     Set,
     Snooze,
@@ -25,6 +27,7 @@ from realtime.notifications.commands import (
 from realtime.notifications.inbox import MAX_SNOOZE_S, apply, apply_all, inbox_value, read_inbox
 from realtime.notifications.inbox_state import CRITICAL_KEPT, HISTORY_KEPT, ROWS_KEPT, Inbox
 from realtime.notifications.model import Row, Severity, Source, State
+from realtime.notifications.preferences import Preferences
 from tests.notifications.making import NOW, adding, notice
 
 
@@ -299,6 +302,25 @@ def test_tabs_search_and_order() -> None:
     assert [row.key for row in rows(inbox, Tab.NEEDS_ACK, now=NOW)] == ["old"]
 
 
+def test_preferences_are_the_newest_there_were() -> None:
+    """All of them at once; a person who is only met has the usual ones, and undo doesn't touch any."""
+    inbox = apply_all(Inbox(), [Meet(id="m", at=NOW), Prefer(id="1", at=NOW, preferences={"sound": True})])
+    assert inbox.preferences == Preferences(sound=True)
+    chosen = Prefer(id="2", at=NOW, preferences={"people": {"centre": "off", "toast": "off", "sound": "off"}})
+    inbox = apply_all(inbox, [chosen, Undo(id="3", at=NOW, of="2")])
+    assert (inbox.preferences.sound, inbox.preferences.people.centre) == (False, "off")
+    assert (inbox.rows, inbox.total) == ({}, 0)
+
+
+def test_preferences_that_make_no_sense_are_no_command_and_change_nothing() -> None:
+    """They are refused at the door; kept by a version that knew others, they are passed over."""
+    nonsense = {"quiet_hours": {"start": "22:00", "end": "22:00", "zone": "Europe/Berlin"}}
+    with pytest.raises(NoticeError, match="begin and end at 22:00"):
+        read_command({"do": "prefer", "id": "1", "at": NOW, "preferences": nonsense})
+    inbox = apply(Inbox(), Prefer(id="1", at=NOW, preferences={"sound": True}))
+    assert apply(inbox, Prefer(id="2", at=NOW, preferences=nonsense)).preferences == Preferences(sound=True)
+
+
 def test_the_history_is_cleared_up_to_a_moment() -> None:
     """The rows stay."""
     inbox = filled("a", "b")
@@ -314,6 +336,7 @@ def test_the_history_is_cleared_up_to_a_moment() -> None:
         Snooze(id="1", at=NOW, keys=("a",), until=None), Acknowledge(id="1", at=NOW, keys=("a",), who="ann"),
         Close(id="1", at=NOW, keys=("a",)), Undo(id="2", at=NOW, of="1"), ClearHistory(id="1", at=NOW),
         Retell(id="1", at=NOW, key="k", event_at=NOW, title="t", message="m"),
+        Prefer(id="1", at=NOW, preferences={"routine": True}), Meet(id="meet:ann:2027-01-15", at=NOW, name="Ann"),
     ],
 )  # fmt: skip
 def test_commands_and_inboxes_survive_json(command: Command) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from realtime.notifications.commands import Acknowledge, Add, Clear, Close, Command, Set, Snooze, Undo
+from realtime.notifications.commands import Acknowledge, Add, Clear, Close, Command, Meet, Prefer, Set, Snooze, Undo
 from realtime.notifications.inbox import apply, apply_all, inbox_value, read_inbox
 from realtime.notifications.inbox_state import Inbox
 from realtime.notifications.model import Severity, Source
@@ -36,6 +36,8 @@ _acts: st.SearchStrategy[Command] = st.one_of(
     st.builds(Snooze, id=st.just(""), at=_moments, keys=_some, until=st.none() | _moments),
     st.builds(Acknowledge, id=st.just(""), at=_moments, keys=_some, who=st.sampled_from(["ann", "bob"])),
     st.builds(Close, id=st.just(""), at=_moments, keys=_some),
+    st.builds(Prefer, id=st.just(""), at=_moments, preferences=st.sampled_from([{}, {"sound": True}, {"sound": 1}])),
+    st.builds(Meet, id=st.just(""), at=_moments, name=st.just("Ann")),
     st.builds(Undo, id=st.just(""), at=_moments, of=st.integers(0, 30).map(str)),
     st.builds(
         lambda key, offset, at: Clear(

@@ -91,6 +91,7 @@ def test_a_table_replaces_the_default_of_its_id() -> None:
         ({"evnt": "x"}, "Rule 'a': 'evnt' is unknown; did you mean event?"),
         ({"zzz": "x"}, "'zzz' is unknown; there are id,"),
         ({"event": "user:logn"}, "'event' is 'user:logn', which is no event type; did you mean user:login?"),
+        ({"event": "inbox:command"}, "'event' is 'inbox:command', which is no event type"),
         ({"event": "zzz"}, "'event' is 'zzz', which is no event type."),
         ({"event": []}, "'event' is missing"),
         ({"event": 5}, "'event' has to be a text or a list of texts; it is 5"),

@@ -18,6 +18,7 @@ from realtime.protocol.events import (
     CollectionDeleted,
     CollectionUpdated,
     Envelope,
+    InboxCommand,
     SystemFault,
     SystemMaintenance,
     Unknown,
@@ -35,6 +36,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "user:activity": {"userId": "ada", "action": "view", "timestamp": WHEN, "metadata": {"page": "x"}},
     "system:maintenance": {"message": "tonight", "scheduledTime": WHEN},
     "system:error": {"error": "disk", "severity": "low"},
+    "inbox:command": {"user": "ann", "command": {"id": "1", "do": "set"}},
 }
 
 
@@ -96,6 +98,10 @@ def test_the_table_of_types_is_the_designs() -> None:
         (posted("collection:deleted", data={"collection": "orders"}), "missing_id"),
         (posted(data={"collection": "../etc", "document": {"id": "a"}}), "bad_collection"),
         (posted("collection:updated", data={"collection": "o", "id": "a", "document": {"id": "b"}}), "id_mismatch"),
+        (posted("inbox:command", data={"user": "ann", "command": {"id": "2"}}), "id_mismatch"),
+        (posted("inbox:command", data={"user": "", "command": {"id": "1"}}), "bad_data"),
+        (posted("inbox:command", data={"user": "x" * 250, "command": {"id": "1"}}), "bad_data"),
+        (posted("inbox:command", data={"user": "ann", "command": []}), "bad_data"),
         (posted(data=None), "bad_data"),
         (posted("system:error", data={"error": "x", "severity": "dire"}), "bad_data"),
         (posted(time="0001-01-01T00:00:00Z"), "bad_time"),
@@ -172,12 +178,14 @@ def test_channels_follow_from_events() -> None:
     deleted = CollectionDeleted(collection="orders", id="c")
     login = UserLogin(user_id="ada", timestamp=WHEN)
     fault = SystemFault(error="x", severity="high")
-    assert [events.channel_of(e) for e in (created, updated, deleted, login, fault)] == [
+    command = InboxCommand(user="ann", command={"id": "1"})
+    assert [events.channel_of(e) for e in (created, updated, deleted, login, fault, command)] == [
         "collection:orders",
         "collection:orders",
         "collection:orders",
         "users",
         "system",
+        "inbox#ann",
     ]
     assert [events.document_id_of(e) for e in (created, updated, deleted, login)] == ["a", "b", "c", None]
     assert events.document_id_of(CollectionCreated(collection="o", document={})) is None
