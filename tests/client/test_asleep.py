@@ -69,7 +69,7 @@ def test_a_laptop_that_wakes_is_in_sync_again_without_waiting_for_silence(script
     scripted.until(lambda: client.is_connected)
     slept_s[0] = 7200.0
     scripted.settle(2)
-    assert scripted.raised() == ["connection:established", "connection:lost", "connection:restored"]
+    scripted.tells("connection:established", "connection:lost", "connection:restored")
     lost = scripted.store.feed(types=("connection:lost",))[0].event
     assert isinstance(lost, ConnectionLost)
     assert lost.reason == "The machine was asleep."

@@ -65,6 +65,10 @@ class World:
         """Return the ids of the documents held."""
         return set(self.store.collection("orders").documents)
 
+    def tells(self, *types: str) -> None:
+        """Wait until these are the client's own events, oldest first: they follow the status that others wait for."""
+        self.until(lambda: self.raised() == list(types))
+
     def raised(self) -> list[str]:
         """Return the types of the client's own events, oldest first."""
         return [entry.envelope.type for entry in self.store.feed(channels=("connection",))][::-1]
