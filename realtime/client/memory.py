@@ -13,16 +13,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from realtime.migrations import bring_up_to_date
 from realtime.protocol.positions import Position
 from realtime.store import ConnectionState, Span, Store
 from realtime.store.timeline import SPANS_KEPT
 
 FILE_NAME: Final = "app.db"
-VERSION: Final = 1
 _INTERVAL_S: Final = 1.0
 _RUNNING_S: Final = 5.0
 """The running span grows with every look; how long it is is written down this often."""
@@ -35,6 +34,7 @@ CREATE TABLE spans (
     reason TEXT, dials INTEGER NOT NULL, connect_s REAL, is_first INTEGER NOT NULL
 );
 """
+STEPS: Final = (_SCHEMA,)
 _COLUMNS: Final = "state, transport, begin, finish, reason, dials, connect_s, is_first"
 _PUT_SPAN: Final = "INSERT OR REPLACE INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_POSITION: Final = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)"
@@ -57,7 +57,10 @@ class Memory:
 
     @classmethod
     def open(cls, path: Path) -> Memory:
-        """Open what an earlier process left. Raises nothing: what can't be read is put aside, and said."""
+        """Open what an earlier process left; what can't be read is put aside, and said.
+
+        Raises StartError for a file of a newer version of Tideboard: that one isn't broken.
+        """
         try:
             return cls._opened(path)
         except (OSError, sqlite3.Error, ValueError) as error:
@@ -156,19 +159,14 @@ def _put_spans(connection: sqlite3.Connection, spans: Sequence[Span], *, before:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file, readable by its owner alone. Raises OSError, sqlite3.Error, and ValueError at another version."""
+    """Open the file, readable by its owner alone. Raises OSError, sqlite3.Error, StartError."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
         # Nothing depends on the last seconds: NORMAL never waits for the disk, and WAL is never broken by that.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        with closing(connection.execute("PRAGMA user_version")) as found:
-            (version,) = found.fetchone()
-        if version not in (0, VERSION):
-            raise ValueError(f"it has format {version}, this version of Tideboard knows {VERSION}")
-        if version == 0:
-            connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        bring_up_to_date(connection, path, steps=STEPS)
     except BaseException:
         connection.close()
         raise

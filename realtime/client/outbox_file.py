@@ -5,21 +5,21 @@ Threads: any. One lock around the one connection; it is held while the disk is w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from realtime.errors import OutboxError, StartError
+from realtime.migrations import bring_up_to_date
 from realtime.store import OutboxEntry, OutboxState
 
 FILE_NAME: Final = "outbox.db"
-VERSION: Final = 1
 _OWNER_ONLY: Final = 0o600
 _BUSY_S: Final = 2.0
 # Numbers are never given again: one that is gone must not name another entry.
@@ -31,6 +31,7 @@ CREATE TABLE entries (
     UNIQUE (source, id)
 )
 """
+STEPS: Final = (_TABLE,)
 _COLUMNS: Final = (
     "number", "source", "id", "type", "envelope", "created_at", "collection", "document_id", "expected_offset",
     "follows", "is_refused", "is_conflict", "reason",
@@ -45,29 +46,21 @@ _UPDATE: Final = (
 class OutboxFile:
     """The table of entries. One process at a time has it open; the kernel's lock goes with the process."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, claim: int) -> None:
+        """Take over an open connection, and the descriptor that keeps other processes out."""
         self._lock = threading.Lock()
         self._connection = connection
+        self._claim = claim
 
     @classmethod
     def open(cls, path: Path) -> OutboxFile:
         """Open the file, made anew if there is none, for its owner alone. Raises StartError, one sentence."""
+        claim = _claim(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
-            path.chmod(_OWNER_ONLY)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
-        except (OSError, sqlite3.Error) as error:
-            raise StartError(_words(path, error)) from error
-        try:
-            _prepare(connection, path)
-        except sqlite3.Error as error:
-            connection.close()
-            raise StartError(_words(path, error)) from error
-        except StartError:
-            connection.close()
+            return cls(_connection(path), claim=claim)
+        except BaseException:
+            os.close(claim)
             raise
-        return cls(connection)
 
     def load(self) -> list[OutboxEntry]:
         """Read every entry, in order; what was on its way is pending again. Raises StartError."""
@@ -105,6 +98,9 @@ class OutboxFile:
         """Close the file."""
         with self._lock:
             self._connection.close()
+            if self._claim >= 0:
+                os.close(self._claim)
+            self._claim = -1
 
     def _run(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
         try:
@@ -116,31 +112,58 @@ class OutboxFile:
             ) from error
 
 
+def _claim(path: Path) -> int:
+    """Keep other processes out: two would send everything twice, and both would answer for it. Raises StartError.
+
+    A lock beside the file and not SQLite's own, so that a backup can read the file meanwhile.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        claim = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+    except OSError as error:
+        raise StartError(_words(path, error)) from error
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(claim)
+        raise StartError(_in_use(path)) from None
+    return claim
+
+
+def _connection(path: Path) -> sqlite3.Connection:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
+        path.chmod(_OWNER_ONLY)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+    except (OSError, sqlite3.Error) as error:
+        raise StartError(_words(path, error)) from error
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StartError(_words(path, error)) from error
+    except StartError:
+        connection.close()
+        raise
+    return connection
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # Exclusive: a second process on the same folder would send everything twice, and both would answer for it.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 4194304")
-    with closing(connection.execute("PRAGMA user_version")) as found:
-        (version,) = found.fetchone()
-    if version not in (0, VERSION):
-        raise StartError(
-            f"The outbox {path} has format {version}, this version of Tideboard knows {VERSION}; "
-            "use the matching version."
-        )
-    connection.execute("BEGIN IMMEDIATE")
-    if version == 0:
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
+    bring_up_to_date(connection, path, steps=STEPS)
 
 
 def _words(path: Path, error: Exception) -> str:
     if "locked" in str(error):
-        return f"The outbox {path} is in use by another Tideboard; stop that one or choose another data folder."
+        return _in_use(path)
     why = error.strerror if isinstance(error, OSError) else error
     return f"The outbox {path} can't be opened ({why}); check the data folder or move the file away."
+
+
+def _in_use(path: Path) -> str:
+    return f"The outbox {path} is in use by another Tideboard; stop that one or choose another data folder."
 
 
 def _row_of(entry: OutboxEntry) -> tuple[Any, ...]:

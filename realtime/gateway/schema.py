@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from realtime.errors import StartError, StorageError, StorageFull
+from realtime.migrations import bring_up_to_date
 
-VERSION: Final = 2
 BUSY_TIMEOUT_S: Final = 2.0
 _OFFSET_BITS: Final = 40
 
@@ -53,6 +52,9 @@ CREATE TABLE dead_letters (
     place INTEGER NOT NULL, stored_ms INTEGER NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL
 );
 """
+
+_SEED: Final = "INSERT INTO meta VALUES ('seed', lower(hex(randomblob(16))));"
+STEPS: Final = (_TABLES + _SEED, _CRITICALS)
 
 
 def place_of(channel: int, offset: int) -> int:
@@ -142,21 +144,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _change(connection: sqlite3.Connection, script: str) -> None:
-    """Bring the tables to this version, all at once or not at all."""
-    connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
 def _seed(connection: sqlite3.Connection, path: Path) -> str:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        seed = f"INSERT INTO meta VALUES ('seed', '{secrets.token_hex(16)}');"  # noqa: S608  # hex only
-        _change(connection, f"{_TABLES} {_CRITICALS} {seed}")
-    elif version == 1:
-        _change(connection, _CRITICALS)
-    elif version != VERSION:
-        raise StartError(
-            f"The log {path} has format {version}, this version of Tideboard knows {VERSION}; use the matching version."
-        )
-    (seed,) = connection.execute("SELECT value FROM meta WHERE name = 'seed'").fetchone()
-    return str(seed)
+    bring_up_to_date(connection, path, steps=STEPS)
+    (kept,) = connection.execute("SELECT value FROM meta WHERE name = 'seed'").fetchone()
+    return str(kept)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from realtime.client.memory import FILE_NAME, Memory
+from realtime.errors import StartError
 from realtime.protocol.positions import Position
 from realtime.store import ConnectionState, ConnectionStatus, Span, Store
 from realtime.store.timeline import SPANS_KEPT
@@ -80,16 +81,15 @@ def test_a_broken_file_is_put_aside(tmp_path: Path, content: bytes) -> None:
     memory.stop()
 
 
-def test_a_memory_of_another_version_is_put_aside(tmp_path: Path) -> None:
-    """Rather than misread."""
+def test_a_memory_of_a_newer_version_stops_the_start(tmp_path: Path) -> None:
+    """It isn't broken: what wrote it can still read it."""
     path = tmp_path / FILE_NAME
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    memory = Memory.open(path)
-    assert memory.positions() == {}
-    memory.stop()
-    assert path.with_suffix(".broken").exists()
+    with pytest.raises(StartError, match="format 99"):
+        Memory.open(path)
+    assert [each.name for each in tmp_path.iterdir()] == [FILE_NAME]
 
 
 def test_without_a_disk_the_app_runs_without_memory(tmp_path: Path) -> None:
