@@ -88,6 +88,8 @@ class Settings:
     redeliver_s: Annotated[
         float, Meta(ge=0.05, le=3600, description="Seconds until a critical event that wasn't acknowledged comes again")
     ] = 10.0
+    audit_kept: Annotated[int, Meta(ge=1000, le=100_000_000, description="Rows of the audit that are kept")] = 200_000
+    audit_days: Annotated[int, Meta(ge=1, le=36_500, description="Days that a row of the audit is kept")] = 365
     secret: Annotated[_LongText | None, Meta(description="Key that signs tokens (HS256), 32 characters or more")] = (
         field(default=None, repr=False)
     )

@@ -101,3 +101,5 @@ CLIENT_REDELIVERED = Counter(
 DEAD_LETTERS = Counter(
     "tideboard_dead_letters", "Critical events given up on, by reason", ["reason"], registry=REGISTRY
 )
+AUDIT_ROWS = Counter("tideboard_audit_rows", "Rows written to the audit", registry=REGISTRY)
+AUDIT_LOST = Counter("tideboard_audit_lost", "Notes for the audit that found no room", registry=REGISTRY)

@@ -10,8 +10,8 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -24,6 +24,7 @@ from realtime.config import Settings
 from realtime.errors import NotRunning
 from realtime.gateway.access import Access
 from realtime.gateway.announcer import Announcer
+from realtime.gateway.audit import Audit
 from realtime.gateway.documents import Documents
 from realtime.gateway.folder import claimed
 from realtime.gateway.http import Api, routes
@@ -58,6 +59,10 @@ class Gateway:
         self._settings = settings
         self._now = now
         self._running: _Running | None = None
+        self.audit = Audit(
+            settings.data_dir, most_rows=settings.audit_kept, most_days=settings.audit_days,
+            secrets=(settings.secret, settings.api_key), now=now,
+        )  # fmt: skip
         self._access = Access(secret=settings.secret, require_token=settings.require_token)
         self._http_access = HttpAccess(self._access, settings=settings, now=now)
         self._started_at = now()
@@ -86,7 +91,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run while the block does. Raises StartError, one sentence, when the data folder can't be used."""
-        with claimed(self._settings.data_dir) as folder:
+        with claimed(self._settings.data_dir) as folder, self._audited():
             announcers: list[Announcer] = []
 
             def committed(stored: Sequence[Stored]) -> None:
@@ -120,6 +125,14 @@ class Gateway:
             finally:
                 self._running = None
                 await asyncio.to_thread(log.close)
+
+    @contextmanager
+    def _audited(self) -> Iterator[None]:
+        self.audit.open()
+        try:
+            yield
+        finally:
+            self.audit.close()
 
     def _assemble(self, log: EventLog) -> _Running:
         settings = self._settings
