@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,6 +17,8 @@ import msgspec
 from realtime.errors import CommandError, TicketError
 from realtime.hub.ports import Granted, Joined, Member, OutPublication, Peer
 from realtime.live.caster import Caster
+from realtime.live.owners import Owners
+from realtime.live.tab import Said, Tab, tab_of
 from realtime.live.tickets import Ticket, Tickets
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.frames import ConnectRequest, HistoryRequest, HistoryResult, PublishRequest, SubscribeRequest
@@ -31,33 +32,18 @@ _VIEWS_PER_TAB: Final = 200
 _log = logging.getLogger(__name__)
 
 
-class Said(msgspec.Struct, frozen=True):
-    """What a tab says of itself: whether it can be seen, whether someone is there, what it needs whole."""
-
-    visible: bool | None = None
-    idle: bool | None = None
-    want: str | None = None
-
-
-@dataclass(slots=True)
-class Tab:
-    """What this room knows of one connection: the views it shows, by channel."""
-
-    is_visible: bool = True
-    is_idle: bool = False
-    shown: dict[str, Ticket] = field(default_factory=dict)
-
-
 class LiveBackend:
     """The `live` hub's backend: a view is a channel, a ticket is a subscription token, joining gives the newest value.
 
-    A hidden tab keeps its subscriptions and is sent nothing; on its return it gets each view's newest value, once.
+    A hidden tab keeps its subscriptions and is sent nothing but the views that ask for it; on its return it gets each
+    view's newest value, once. `owners` knows whose the tabs are.
     """
 
     def __init__(self, caster: Caster, *, tickets: Tickets, clock: Callable[[], float]) -> None:
         self._caster = caster
         self._tickets = tickets
         self._clock = clock
+        self.owners = Owners()
         self._hub: Hub | None = None
         self._hidden: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +61,7 @@ class LiveBackend:
             self._hub.broadcast(channel, publication)
             return
         for member in list(self._hub.subscribers(channel)):
-            if _tab(member).is_visible:
+            if _is_sent(tab_of(member), channel):
                 member.push(channel, publication)
 
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
@@ -85,7 +71,7 @@ class LiveBackend:
 
     async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
         """Let a tab into a view if its ticket says so, with the view's newest value."""
-        tab = _tab(member)
+        tab = tab_of(member)
         try:
             ticket = self._tickets.verify(request.token, now=self._clock())
             view = lookup(ticket.view)
@@ -98,6 +84,7 @@ class LiveBackend:
         # Counted before it is rendered: a change that comes in between is then sent after the reply.
         tab.shown[ticket.channel] = ticket
         self._show(tab, ticket)
+        self.owners.belongs(member, ticket.person)
         try:
             full = await asyncio.to_thread(self._newest, ticket)
         except Exception as error:
@@ -116,28 +103,33 @@ class LiveBackend:
             said = msgspec.json.decode(data, type=Said)
         except msgspec.DecodeError:
             return
-        tab = _tab(member)
+        tab = tab_of(member)
         if said.idle is not None:
             tab.is_idle = said.idle
         if said.visible is not None and said.visible != tab.is_visible:
             self._turn(member, tab, is_visible=said.visible)
-        if said.want is not None and tab.is_visible:
+        if said.active:
+            self.owners.seen(member)
+        if said.want is not None and _is_sent(tab, said.want):
             self._repeat(member, said.want)
+        if said.act is not None:
+            self.owners.act(member, said.act)
 
     def opened(self, member: Member) -> None:
         """Do nothing: a tab is sent what it asks for."""
 
     def unsubscribed(self, member: Member, channel: str) -> None:
         """Count one tab less for a view."""
-        tab = _tab(member)
+        tab = tab_of(member)
         ticket = tab.shown.pop(channel, None)
         if ticket is not None:
             self._unshow(tab, ticket)
 
     def closed(self, member: Member) -> None:
         """Count the tab out everywhere."""
-        for channel in list(_tab(member).shown):
+        for channel in list(tab_of(member).shown):
             self.unsubscribed(member, channel)
+        self.owners.left(member)
 
     async def publish(self, member: Member, request: PublishRequest) -> None:
         """Refuse: tabs don't publish here."""
@@ -161,7 +153,7 @@ class LiveBackend:
 
     def _turn(self, member: Member, tab: Tab, *, is_visible: bool) -> None:
         """Move a tab's views from shown to hidden or back; coming back brings the newest of each."""
-        tickets = list(tab.shown.values())
+        tickets = [ticket for ticket in tab.shown.values() if not _is_for_hidden(ticket)]
         for ticket in tickets:
             self._unshow(tab, ticket)
         tab.is_visible = is_visible
@@ -169,15 +161,19 @@ class LiveBackend:
             self._show(tab, ticket)
             if is_visible:
                 self._repeat(member, ticket.channel)
+        if is_visible:
+            self.owners.seen(member)
+        else:
+            self.owners.hidden(member)
 
     def _show(self, tab: Tab, ticket: Ticket) -> None:
-        if tab.is_visible:
+        if tab.is_visible or _is_for_hidden(ticket):
             self._caster.follow(lookup(ticket.view), ticket.parameters, profile=ticket.profile)
         else:
             self._hidden[ticket.channel] = self._hidden.get(ticket.channel, 0) + 1
 
     def _unshow(self, tab: Tab, ticket: Ticket) -> None:
-        if tab.is_visible:
+        if tab.is_visible or _is_for_hidden(ticket):
             self._caster.unfollow(ticket.channel)
             return
         self._hidden[ticket.channel] -= 1
@@ -186,7 +182,7 @@ class LiveBackend:
 
     def _repeat(self, member: Member, channel: str) -> None:
         """Send a view's full newest value to one tab that lacks it."""
-        ticket = _tab(member).shown.get(channel)
+        ticket = tab_of(member).shown.get(channel)
         if ticket is None or member.is_closed:
             return
         task = asyncio.get_running_loop().create_task(self._send_newest(member, ticket))
@@ -199,14 +195,19 @@ class LiveBackend:
         except Exception:  # the view's own mistake; the next change tries again
             _log.exception("The view %s can't be shown", ticket.view)
             return
-        if _tab(member).is_visible:
+        if _is_sent(tab_of(member), ticket.channel):
             member.push(ticket.channel, OutPublication(full, key=ticket.channel, can_coalesce=True))
 
     def _newest(self, ticket: Ticket) -> bytes:
         return self._caster.full(lookup(ticket.view), ticket.parameters, profile=ticket.profile)
 
 
-def _tab(member: Member) -> Tab:
-    if not isinstance(member.slot, Tab):
-        member.slot = Tab()
-    return member.slot
+def _is_for_hidden(ticket: Ticket) -> bool:
+    """Tell whether hidden tabs are sent a ticket's view, too."""
+    return lookup(ticket.view).while_hidden
+
+
+def _is_sent(tab: Tab, channel: str) -> bool:
+    """Tell whether a tab is sent what happens on a channel."""
+    ticket = tab.shown.get(channel)
+    return tab.is_visible or (ticket is not None and _is_for_hidden(ticket))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from realtime.store import Store
 
 CHANNEL_PATH: Final = "/live/channel"
-_MAX_FRAME_BYTES: Final = 65_536  # tabs only send tickets and "visible"
+_MAX_FRAME_BYTES: Final = 262_144  # a thousand rows of an inbox marked at once
 
 
 class Live:
@@ -44,6 +44,7 @@ class Live:
         self.caster = Caster(store, tickets=tickets, settings=settings, clock=clock)
         self.assets = load_assets(assets_folder)
         self.backend = LiveBackend(self.caster, tickets=tickets, clock=clock)
+        self.owners = self.backend.owners
         self.hub = Hub(
             self.backend,
             name="live",

@@ -23,6 +23,7 @@ class View:
     """A pure function of the store and its parameters, with the topics it reads.
 
     `refresh_s` asks for a recomputation at least so often, for values that change by the clock alone.
+    `while_hidden`: tabs that nobody sees follow it too, such as for a number in their title. Keep such a view small.
     Calling the view is calling the function: `view(store, now=…, **parameters)`.
     """
 
@@ -31,6 +32,7 @@ class View:
     topics: Callable[..., tuple[str, ...]]
     render: Callable[..., Value]
     refresh_s: float | None = None
+    while_hidden: bool = False
 
     def __call__(self, store: Store, *, now: float, **parameters: Any) -> Value:
         """Render the view's value at `now` (unix seconds)."""
@@ -38,7 +40,11 @@ class View:
 
 
 def view(
-    *, kind: Kind, topics: tuple[str, ...] | Callable[..., tuple[str, ...]], refresh_s: float | None = None
+    *,
+    kind: Kind,
+    topics: tuple[str, ...] | Callable[..., tuple[str, ...]],
+    refresh_s: float | None = None,
+    while_hidden: bool = False,
 ) -> Callable[[Callable[..., Value]], View]:
     """Register a function `render(store, *, now, **parameters)` as the view `<module>.<function>`.
 
@@ -54,7 +60,7 @@ def view(
         known = _VIEWS.get(name)
         if known is not None and known.render.__module__ != render.__module__:
             raise ValueError(f"Two views are named {name}: {known.render.__module__} and {render.__module__}.")
-        found = View(name, kind, topics if callable(topics) else fixed, render, refresh_s)
+        found = View(name, kind, topics if callable(topics) else fixed, render, refresh_s, while_hidden)
         _VIEWS[name] = found
         return found
 

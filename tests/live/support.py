@@ -66,6 +66,12 @@ def one_number(store: Any, *, now: float, topic: str = "a", pad: int = 0) -> dic
     return {"number": store.numbers.get(topic), "pad": "x" * pad}
 
 
+@view(kind="numbers", topics=("a",), while_hidden=True)
+def title_number(store: Any, *, now: float) -> dict[str, Any]:
+    """Show a number that hidden tabs want in their title."""
+    return {"number": store.numbers.get("a")}
+
+
 @view(kind="numbers", topics=("a",), refresh_s=5.0)
 def the_time(store: Any, *, now: float) -> dict[str, Any]:
     """Show the time, which changes by the clock alone."""
@@ -85,4 +91,4 @@ def caster_of(store: FakeStore, clock: Callable[[], float], *, timer: Callable[[
     return Caster(store.as_store, tickets=Tickets(SECRET), settings=Settings(), clock=clock, timer=timer)
 
 
-__all__ = ["SECRET", "Clock", "FakeStore", "View", "broken", "caster_of", "one_number", "the_time"]
+__all__ = ["SECRET", "Clock", "FakeStore", "View", "broken", "caster_of", "one_number", "the_time", "title_number"]

@@ -21,7 +21,8 @@ const followings = new WeakMap();
  *
  * `ready`: a promise to wait for before the first paint. `isBusy()`: a person is in the middle of something that a paint
  * would disturb; call `repaint(root)` when it is over. `ignoresHold`: goes on when real-time is held.
- * `isAtOnce`: don't wait for the next frame, since painting takes a good part of one.
+ * `isAtOnce`: don't wait for the next frame, since painting takes a good part of one. `whileHidden`: paint in a hidden
+ * tab too, for its title; only for views that are sent to hidden tabs.
  * The root says what it shows: data-view, data-version and data-epoch.
  */
 export function follow(root, data, paint, options = {}) {
@@ -47,12 +48,17 @@ class Following {
     this.paintedAt = -Infinity;
     this.restMs = FRAME_MS;
     this.wake = () => this.soon();
+    this.turn = () => {
+      if (this.cancel) this.cancel(); // a hidden tab has no frames to wait for
+      this.cancel = null;
+      this.soon();
+    };
     this.stopWatching = watchHold(this.wake);
-    document.addEventListener("visibilitychange", this.wake);
+    document.addEventListener("visibilitychange", this.turn);
   }
 
-  update(data, paint, { ready, isBusy, ignoresHold = false, isAtOnce = false }) {
-    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold, isAtOnce });
+  update(data, paint, { ready, isBusy, ignoresHold = false, isAtOnce = false, whileHidden = false }) {
+    Object.assign(this, { data, paintValue: paint, isBusy, ignoresHold, isAtOnce, whileHidden });
     setHold(data.hold);
     setPerson(data.person);
     if (!ignoresHold && !data.view.startsWith("health")) this.endStale ??= watchStale(this.root);
@@ -104,14 +110,14 @@ class Following {
    */
   soon() {
     const isHeld = this.painted && !this.ignoresHold && currentHold().held;
-    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || document.hidden || this.cancel) return;
+    if (!this.isReady || !this.newest || this.newest === this.painted || isHeld || this.isOutOfSight() || this.cancel) return;
     const restMs = this.paintedAt + this.restMs - performance.now();
     if (restMs <= 0 && (this.isAtOnce || !this.painted)) return this.paint();
     const go = () => {
       this.cancel = null;
       this.paint();
     };
-    if (restMs > FRAME_MS || this.isAtOnce) {
+    if (restMs > FRAME_MS || this.isAtOnce || document.hidden) {
       const timer = setTimeout(go, restMs);
       this.cancel = () => clearTimeout(timer);
     } else {
@@ -121,7 +127,7 @@ class Following {
   }
 
   paint() {
-    if (this.hasEnded || this.newest === this.painted || document.hidden || this.isBusy?.()) return;
+    if (this.hasEnded || this.newest === this.painted || this.isOutOfSight() || this.isBusy?.()) return;
     const { epoch, version, value } = (this.painted = this.newest);
     const startedAt = performance.now();
     try {
@@ -133,6 +139,10 @@ class Following {
     this.restMs = Math.min(Math.max(FRAME_MS, SHARE * (this.paintedAt - startedAt)), LONGEST_REST_MS);
     Object.assign(this.root.dataset, { version, epoch });
     paintedSomething();
+  }
+
+  isOutOfSight() {
+    return document.hidden && !this.whileHidden;
   }
 
   complain(error) {
@@ -158,7 +168,7 @@ class Following {
     this.hasEnded = true;
     clearTimeout(this.asking);
     this.cancel?.();
-    document.removeEventListener("visibilitychange", this.wake);
+    document.removeEventListener("visibilitychange", this.turn);
     this.stopWatching();
     this.endStale?.();
     this.leave?.();

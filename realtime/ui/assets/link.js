@@ -20,6 +20,8 @@ const TICKET_REFUSED = new Set([101, 103, 109]); // unauthorized, permission den
 
 const subscriptions = new Map();
 const watchers = new Set();
+const leadWatchers = new Set();
+const messageWatchers = new Set();
 
 let socket = null;
 let generation = 0; // of the dial; what an older socket still says is dropped
@@ -34,6 +36,7 @@ let silenceMs = 35000;
 let answersWithPong = false;
 let lastCommand = 0;
 let saidHidden = false;
+let leads = false; // whether this tab is the one that shows its person's toasts
 let askedAt = -Infinity;
 const waitingFor = new Map(); // command id -> what to do with its reply
 const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0 };
@@ -87,6 +90,26 @@ export function status() {
   return { state, attempt, nextDialAt, downSince, isBlocked, hasBeenLive };
 }
 
+/** Say something of this tab that nobody answers; false when there is no channel to say it over. */
+export function tell(data) {
+  if (!isOpen()) return false;
+  send({ send: { data } });
+  return true;
+}
+
+/** Be told every message to this tab alone, such as {refused: {id, reason}}. Returns the function that ends it. */
+export function watchMessages(watcher) {
+  messageWatchers.add(watcher);
+  return () => messageWatchers.delete(watcher);
+}
+
+/** Be told whether this tab is the one that shows its person's toasts, now and whenever it changes; see watchStatus. */
+export function watchLead(watcher) {
+  leadWatchers.add(watcher);
+  watcher(leads);
+  return () => leadWatchers.delete(watcher);
+}
+
 /** Dial at once, whatever the backoff says: somebody asked for it. */
 export function retryNow() {
   if (state === "waiting" || state === "stopped") dial();
@@ -118,6 +141,12 @@ function become(next) {
     timers.blocked = setTimeout(becomeBlocked, hasBeenLive ? BLOCKED_AFTER_MS : BLOCKED_FIRST_MS);
   }
   tellWatchers();
+}
+
+function lead(isLeading) {
+  if (leads === isLeading) return;
+  leads = isLeading;
+  for (const watcher of leadWatchers) watcher(leads);
 }
 
 function becomeBlocked() {
@@ -167,6 +196,7 @@ function lose(code) {
     subscription.wants = false;
   }
   saidHidden = false;
+  lead(false);
   if ((code >= 3500 && code < 4000) || (code >= 4500 && code < 5000)) return become("stopped");
   attempt += 1;
   // Full jitter: after a restart of the server all tabs must not come back in the same moment.
@@ -210,7 +240,7 @@ function welcomed(reply) {
   answersWithPong = pong;
   silenceMs = (ping || 25) * 1000 + PING_SLACK_MS;
   become("syncing");
-  if (document.hidden) hideLater();
+  if (document.hidden) hide(); // before anything is shown, so that it isn't taken for a tab somebody sees
   for (const subscription of subscriptions.values()) {
     if (subscription.listeners.size > 0 && subscription.state !== "refused") ask(subscription);
   }
@@ -252,8 +282,9 @@ function settle() {
   if (state === "syncing") become("live");
 }
 
-function pushed({ channel, pub, unsubscribe, disconnect }) {
+function pushed({ channel, pub, unsubscribe, disconnect, message }) {
   if (disconnect) return lose(disconnect.code);
+  if (message) return heard(message.data);
   const subscription = subscriptions.get(channel);
   if (!subscription) return;
   if (unsubscribe) {
@@ -261,6 +292,11 @@ function pushed({ channel, pub, unsubscribe, disconnect }) {
     if (unsubscribe.code >= 2500) ask(subscription);
     else for (const listener of subscription.listeners) listener.refused?.();
   } else if (pub) published(subscription, pub.data);
+}
+
+function heard(message) {
+  if (typeof message.lead === "boolean") return lead(message.lead);
+  for (const watcher of messageWatchers) watcher(message);
 }
 
 function published(subscription, { v, full, base, patch }) {
@@ -282,7 +318,7 @@ function take(subscription, epoch, version, value) {
 function want(subscription) {
   if (subscription.wants) return;
   subscription.wants = true;
-  send({ send: { data: { want: subscription.channel } } });
+  tell({ want: subscription.channel });
 }
 
 function leave(subscription) {
@@ -296,18 +332,18 @@ function leave(subscription) {
 
 function hideLater() {
   clearTimeout(timers.hidden);
-  timers.hidden = setTimeout(() => {
-    if (!document.hidden || !isOpen()) return;
-    saidHidden = true;
-    send({ send: { data: { visible: false } } });
-  }, HIDDEN_AFTER_MS);
+  timers.hidden = setTimeout(hide, HIDDEN_AFTER_MS);
+}
+
+function hide() {
+  if (document.hidden && tell({ visible: false })) saidHidden = true;
 }
 
 function comeBack() {
   clearTimeout(timers.hidden);
   if (saidHidden) {
     saidHidden = false;
-    send({ send: { data: { visible: true } } });
+    tell({ visible: true });
   }
   if (state === "waiting" || state === "stopped") dial();
   // After sleep a socket may look open and be dead: timers stood still as long as the machine did.
