@@ -12,6 +12,7 @@ from typing import Final
 
 from realtime.gateway.log import Stored
 from realtime.hub.ports import OutPublication
+from realtime.protocol.channels import inbox_of
 from realtime.protocol.events import CollectionUpdated
 from realtime.protocol.positions import Position
 
@@ -29,7 +30,8 @@ class Announcer:
         introduce: Callable[[str, Position], None],
         expect_ack: Callable[[Stored], None],
     ) -> None:
-        """`introduce` is told of every channel that came into being, before its first event is broadcast.
+        """`introduce` is told of every channel that came into being, but not of inboxes, before its first event is
+        broadcast.
 
         `expect_ack` is told of every critical event, likewise.
         """
@@ -52,7 +54,7 @@ class Announcer:
     def _work_off(self) -> None:
         for _ in range(min(_SLICE, len(self._waiting))):
             stored = self._waiting.popleft()
-            if stored.is_first_of_channel:
+            if stored.is_first_of_channel and inbox_of(stored.channel) is None:
                 self._introduce(stored.channel, stored.position)
             if stored.accepted.is_critical:
                 self._expect_ack(stored)

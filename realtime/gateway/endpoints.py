@@ -116,6 +116,11 @@ ENDPOINTS: Final = (
         answers={200: "DeadLetters"}, query=("limit", "before"),
     ),
     Endpoint(
+        method="GET", path="/api/inbox/{user:path}", handler="inbox.show",
+        summary="Show a person's inbox: all commands of their stream up to the position, applied in order",
+        answers={200: "InboxShown", 403: "Problem"},
+    ),
+    Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
         is_open=True,

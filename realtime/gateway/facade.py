@@ -33,7 +33,10 @@ from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_state import StateRoutes
+from realtime.gateway.inbox_rights import InboxRights
+from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog, Stored
@@ -49,6 +52,7 @@ class _Running:
     log: EventLog
     ingest: Ingest
     socket: Socket
+    inboxes: Inboxes
     api: Api
 
 
@@ -96,6 +100,7 @@ class Gateway:
 
             def committed(stored: Sequence[Stored]) -> None:
                 announcers[0].committed(stored)
+                self._current().inboxes.committed(stored)
 
             log = await asyncio.to_thread(
                 EventLog.open, folder / LOG_NAME,
@@ -115,12 +120,13 @@ class Gateway:
                     )
                 )
                 await asyncio.to_thread(answer_at_once)
-                reminding = asyncio.create_task(socket.redeliverer.run())
+                chores = [asyncio.create_task(socket.redeliverer.run()), asyncio.create_task(running.inboxes.run())]
                 try:
                     yield
                 finally:
-                    reminding.cancel()
-                    await asyncio.gather(reminding, return_exceptions=True)
+                    for chore in chores:
+                        chore.cancel()
+                    await asyncio.gather(*chores, return_exceptions=True)
                 await socket.hub.shutdown()
             finally:
                 self._running = None
@@ -138,14 +144,17 @@ class Gateway:
         settings = self._settings
         ingest = Ingest(log, settings=settings, now=self._now)
         socket = Socket(log, ingest, settings=settings, access=self._access, now=self._now)
+        rights = InboxRights(is_open=self._access.is_open)
+        inboxes = Inboxes(log)
         api = Api(
-            EventRoutes(log, ingest, settings=settings),
+            EventRoutes(log, ingest, settings=settings, rights=rights),
             DocumentRoutes(log, Documents(log, ingest), settings=settings),
-            ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node),
+            ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node, rights=rights),
             CriticalRoutes(log, socket.redeliverer, settings=settings),
+            InboxRoutes(inboxes, rights),
             StateRoutes(log, version=tideboard_version()),
         )
-        return _Running(log, ingest, socket, api)
+        return _Running(log, ingest, socket, inboxes, api)
 
     def _current(self) -> _Running:
         if self._running is None:

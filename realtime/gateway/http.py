@@ -15,6 +15,7 @@ from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_state import StateRoutes
 from realtime.gateway.requests import Handler, guarded, problem
 
@@ -27,6 +28,7 @@ class Api:
     documents: DocumentRoutes
     channels: ChannelRoutes
     criticals: CriticalRoutes
+    inbox: InboxRoutes
     state: StateRoutes
 
 

@@ -10,11 +10,13 @@ from starlette.requests import Request
 
 from realtime.config import Settings
 from realtime.errors import Disconnect
-from realtime.gateway.access import Access
+from realtime.gateway.access import Access, Identity
 from realtime.protocol.codes import ErrorCode, refuse
 
 ACTOR: Final = "tideboard.actor"
 """Where a request's scope says who it is from, once admitted; missing when nobody in particular."""
+IDENTITY: Final = "tideboard.identity"
+"""Where a request's scope holds the whole `Identity` of its token, or an admin's for the key; missing for neither."""
 
 
 class HttpAccess:
@@ -29,6 +31,7 @@ class HttpAccess:
     def admit(self, request: Request) -> None:
         """Let a request pass, noting who it is from. Raises CommandError 101 (no or a wrong key or token) or 109."""
         if self._has_key(request):
+            request.scope[IDENTITY] = Identity(roles=("admin",))
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or self._access.is_open:
@@ -41,6 +44,7 @@ class HttpAccess:
             identity = self._access.identify(token.strip(), now=self._now())
         except Disconnect as error:
             raise refuse(ErrorCode.UNAUTHORIZED, message="The bearer token isn't valid; get a new one.") from error
+        request.scope[IDENTITY] = identity
         if identity.user:
             request.scope[ACTOR] = identity.user
 

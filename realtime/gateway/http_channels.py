@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -16,7 +17,10 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import CommandError, EventError
+from realtime.gateway.access import Identity
 from realtime.gateway.bodies import CONTENT_TYPES
+from realtime.gateway.http_access import IDENTITY
+from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.log import EventLog
 from realtime.gateway.requests import read_json, reply
@@ -77,13 +81,15 @@ class ChannelRoutes:
         audience: Audience,
         settings: Settings,
         node: Callable[[], dict[str, Any]],
+        rights: InboxRights,
     ) -> None:
         self._log = log
         self._ingest = ingest
         self._audience = audience
         self._settings = settings
         self._node = node
-        self._commands: dict[str, Callable[[Any], Awaitable[Any]]] = {
+        self._rights = rights
+        self._commands: dict[str, Callable[[Any, Identity], Awaitable[Any]]] = {
             "publish": self._publish,
             "history": self._history,
             "presence": self._presence,
@@ -124,20 +130,21 @@ class ChannelRoutes:
                 raise refuse(ErrorCode.LIMIT_EXCEEDED)
         except CommandError as error:
             return reply(_error(error))
-        return reply({"replies": [await self._one_of_batch(command) for command in batch.commands]})
+        identity = _identity(request)
+        return reply({"replies": [await self._one_of_batch(command, identity) for command in batch.commands]})
 
     async def _answer(self, name: str, request: Request) -> Response:
         try:
-            return reply({"result": await self._commands[name](await self._read(request))})
+            return reply({"result": await self._commands[name](await self._read(request), _identity(request))})
         except CommandError as error:
             return reply(_error(error))
 
-    async def _one_of_batch(self, command: dict[str, Any]) -> dict[str, Any]:
+    async def _one_of_batch(self, command: dict[str, Any], identity: Identity) -> dict[str, Any]:
         try:
             [(name, content)] = command.items() if len(command) == 1 else [("", None)]
             if name not in self._commands:
                 raise refuse(ErrorCode.METHOD_NOT_FOUND)
-            return {name: await self._commands[name](content)}
+            return {name: await self._commands[name](content, identity)}
         except CommandError as error:
             return _error(error)
 
@@ -149,10 +156,10 @@ class ChannelRoutes:
                 return {}
             raise
 
-    async def _publish(self, content: Any) -> Any:
+    async def _publish(self, content: Any, identity: Identity) -> Any:
         command = _convert(content, _Publish)
         try:
-            accepted = self._ingest.judge(command.data)
+            accepted = self._ingest.judge(command.data, check=partial(self._rights.check, identity))
         except EventError as error:
             raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
         if accepted.channel != command.channel:
@@ -160,11 +167,15 @@ class ChannelRoutes:
         [stored] = await self._ingest.store([accepted])
         return stored.position
 
-    async def _history(self, content: Any) -> HistoryResult:
+    async def _history(self, content: Any, identity: Identity) -> HistoryResult:
         command = _convert(content, HistoryRequest)
         limit = _MOST_HISTORY if command.limit < 0 else min(command.limit, _MOST_HISTORY)
         page = await asyncio.to_thread(
-            self._log.read, _known(command.channel), since=command.since, limit=limit, reverse=command.reverse
+            self._log.read,
+            self._seen(command.channel, identity),
+            since=command.since,
+            limit=limit,
+            reverse=command.reverse,
         )
         if not page.is_complete:
             raise refuse(ErrorCode.UNRECOVERABLE_POSITION)
@@ -174,15 +185,24 @@ class ChannelRoutes:
         ]
         return HistoryResult(publications, page.top.epoch, page.top.offset)
 
-    async def _presence(self, content: Any) -> PresenceResult:
-        channel = _known(_convert(content, ChannelRequest).channel)
+    async def _presence(self, content: Any, identity: Identity) -> PresenceResult:
+        channel = self._seen(_convert(content, ChannelRequest).channel, identity)
         return PresenceResult(dict(self._audience.presence(channel)))
 
-    async def _presence_stats(self, content: Any) -> PresenceStatsResult:
-        present = self._audience.presence(_known(_convert(content, ChannelRequest).channel))
+    async def _presence_stats(self, content: Any, identity: Identity) -> PresenceStatsResult:
+        present = self._audience.presence(self._seen(_convert(content, ChannelRequest).channel, identity))
         return PresenceStatsResult(len(present), len({one.user for one in present.values()}))
 
-    async def _info(self, _: Any) -> dict[str, Any]:
+    def _seen(self, channel: str, identity: Identity) -> str:
+        if not channel:
+            raise refuse(ErrorCode.BAD_REQUEST)
+        if not is_known_channel(channel):
+            raise refuse(ErrorCode.UNKNOWN_CHANNEL)
+        if not self._rights.may_see(identity, channel):
+            raise refuse(ErrorCode.PERMISSION_DENIED)
+        return channel
+
+    async def _info(self, _content: Any, _identity: Identity) -> dict[str, Any]:
         members = self._audience.members
         counts = {
             "num_clients": len(members),
@@ -191,12 +211,13 @@ class ChannelRoutes:
         }
         return {"nodes": [{**self._node(), **counts}]}
 
-    async def _channels(self, content: Any) -> dict[str, Any]:
+    async def _channels(self, content: Any, identity: Identity) -> dict[str, Any]:
         pattern = content.get("pattern") if isinstance(content, dict) else None
         counts: dict[str, int] = {}
         for member in self._audience.members:
             for channel in member.channels:
-                counts[channel] = counts.get(channel, 0) + 1
+                if self._rights.may_see(identity, channel):
+                    counts[channel] = counts.get(channel, 0) + 1
         shown = {name: n for name, n in counts.items() if not isinstance(pattern, str) or fnmatchcase(name, pattern)}
         return {"channels": {name: {"num_clients": count} for name, count in sorted(shown.items())}}
 
@@ -208,12 +229,9 @@ def _convert(content: Any, cls: type[_T]) -> _T:
         raise refuse(ErrorCode.BAD_REQUEST, message=f"bad request: {error}") from error
 
 
-def _known(channel: str) -> str:
-    if not channel:
-        raise refuse(ErrorCode.BAD_REQUEST)
-    if not is_known_channel(channel):
-        raise refuse(ErrorCode.UNKNOWN_CHANNEL)
-    return channel
+def _identity(request: Request) -> Identity:
+    identity: Identity = request.scope.get(IDENTITY, Identity())
+    return identity
 
 
 def _error(error: CommandError) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -10,8 +11,10 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import EventError
+from realtime.gateway.access import Identity
 from realtime.gateway.bodies import HTTP_STATUS
-from realtime.gateway.http_access import ACTOR
+from realtime.gateway.http_access import ACTOR, IDENTITY
+from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import REFUSED, Ingest, Report, Result
 from realtime.gateway.log import EventLog
 from realtime.gateway.requests import Refused, condition_in, number_in, read_body, reply
@@ -22,10 +25,11 @@ _MOST_WARNINGS: Final = 1000
 class EventRoutes:
     """Takes posted events; lists refusals."""
 
-    def __init__(self, log: EventLog, ingest: Ingest, *, settings: Settings) -> None:
+    def __init__(self, log: EventLog, ingest: Ingest, *, settings: Settings, rights: InboxRights) -> None:
         self._log = log
         self._ingest = ingest
         self._settings = settings
+        self._rights = rights
 
     async def post_events(self, request: Request) -> Response:
         """Store what is good of a posted body; say of each item what became of it.
@@ -36,7 +40,13 @@ class EventRoutes:
         try:
             body, kind = await read_body(request, settings=self._settings)
             expected, _ = condition_in(request)
-            report = await self._ingest.take_body(body, kind, expected=expected, actor=request.scope.get(ACTOR))
+            report = await self._ingest.take_body(
+                body,
+                kind,
+                expected=expected,
+                actor=request.scope.get(ACTOR),
+                check=partial(self._rights.check, request.scope.get(IDENTITY, Identity())),
+            )
         except EventError as error:
             await self._ingest.keep_body(error, error.excerpt if isinstance(error, Refused) else body)
             return _refused_whole(error)

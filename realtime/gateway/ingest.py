@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -19,14 +19,18 @@ from realtime.errors import ConflictError, EventError, NoticeError, StorageError
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
 from realtime.notifications.commands import read_command
-from realtime.protocol.events import InboxCommand, channel_of, check_event, encode_envelope
+from realtime.protocol.events import Event, InboxCommand, channel_of, check_event, encode_envelope
 
 _LOG: Final = logging.getLogger(__name__)
 _SLICE: Final = 100
+OWN_SOURCE: Final = "/tideboard/notices/"
+"""What the gateway says itself. Were it anybody's, a notice could be called a repeat before it was told."""
 MAX_CHANNELS: Final = 10_000
 STORED: Final = "stored"
 DUPLICATE: Final = "duplicate"
 REFUSED: Final = "refused"
+
+Check: TypeAlias = Callable[[Event], None]
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,20 +66,31 @@ class Ingest:
         self._now = now
 
     async def take_body(
-        self, body: bytes, kind: Kind, *, expected: int | None = None, actor: str | None = None
+        self,
+        body: bytes,
+        kind: Kind,
+        *,
+        expected: int | None = None,
+        actor: str | None = None,
+        check: Check | None = None,
     ) -> Report:
         """Take a posted body. Raises EventError when it is refused as a whole, StorageError when it can't be stored."""
         limits = self._settings
         items = items_of(body, kind, most_items=limits.max_batch_events, max_depth=limits.max_depth)
-        return await self.take_items(items, expected=expected, actor=actor)
+        return await self.take_items(items, expected=expected, actor=actor, check=check)
 
     async def take_items(
-        self, items: Sequence[Any], *, expected: int | None = None, actor: str | None = None
+        self,
+        items: Sequence[Any],
+        *,
+        expected: int | None = None,
+        actor: str | None = None,
+        check: Check | None = None,
     ) -> Report:
         """Take decoded JSON values (or `Malformed`): the good ones are stored together, the bad ones kept as refusals.
 
         `expected` is the offset the first item's document has to be at; if it isn't, nothing is stored and the first
-        result says `conflict`. Raises StorageError.
+        result says `conflict`. `check` raises EventError for what this caller may not post. Raises StorageError.
         """
         accepted: list[Accepted] = []
         places: list[int] = []
@@ -84,7 +99,7 @@ class Ingest:
             if index and index % _SLICE == 0:
                 await asyncio.sleep(0)
             try:
-                accepted.append(self.judge(item, actor=actor))
+                accepted.append(self.judge(item, actor=actor, check=check))
                 places.append(index)
             except EventError as error:
                 refusals.append(_refusal(index, error, item))
@@ -96,13 +111,17 @@ class Ingest:
         await self.keep(refusals)
         return _report(stored, places, refusals)
 
-    def judge(self, item: Any, *, actor: str | None = None) -> Accepted:
+    def judge(self, item: Any, *, actor: str | None = None, check: Check | None = None) -> Accepted:
         """Judge one decoded JSON value. Raises EventError."""
         if isinstance(item, Malformed):
             raise item.error
         envelope, event = check_event(item, max_depth=self._settings.max_depth)
+        if envelope.source.startswith(OWN_SOURCE):
+            raise EventError("bad_attribute", f"Sources that begin with {OWN_SOURCE} are the gateway's own.")
         if isinstance(event, InboxCommand):
             _check_command(event)
+        if check is not None:
+            check(event)
         if envelope.time is None:
             moment = datetime.fromtimestamp(self._now(), UTC)
             envelope = msgspec.structs.replace(envelope, time=moment.isoformat(timespec="milliseconds")[:-6] + "Z")

@@ -6,6 +6,7 @@ Threads: any. One thread writes; readers have connections of their own; what `po
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -36,6 +37,7 @@ from realtime.gateway.records import (
     Stored,
 )
 from realtime.gateway.schema import channel_and_offset, epoch_of, open_writer, place_of
+from realtime.gateway.shelf import Shelf
 from realtime.gateway.writer import Append, Errand, Note, Writer
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.positions import Position
@@ -83,14 +85,22 @@ class EventLog:
         )  # fmt: skip
         return cls(writer=writer, reader=Reader(path), seed=seed)
 
-    def append(self, accepted: Sequence[Accepted], *, expected: int | None = None) -> Future[list[Stored]]:
+    def append(
+        self,
+        accepted: Sequence[Accepted],
+        *,
+        expected: int | None = None,
+        along: Callable[[Shelf], None] | None = None,
+        along_bytes: int = 0,
+    ) -> Future[list[Stored]]:
         """Store events, all or none of them; the future resolves when they are durable.
 
         The answers are in the order of `accepted`. `expected` is the offset that the document of the *first* event
         has to be at (`MUST_BE_NEW`: has to be missing). The future raises ConflictError, StorageError or StorageFull;
-        append itself raises StorageError when too much is waiting or the log is closed.
+        append itself raises StorageError when too much is waiting or the log is closed. What `along` puts on the shelf
+        (`along_bytes` of it) is kept in the same transaction, or not at all.
         """
-        task = Append(accepted, expected=expected)
+        task = Append(accepted, expected=expected, along=along, along_bytes=along_bytes)
         self._writer.submit(task)
         return task.future
 
@@ -104,6 +114,14 @@ class EventLog:
         """Return the top of a channel. One that doesn't exist yet is at offset 0 of the epoch it is going to have."""
         row = self._writer.channels.get(channel)
         return row.position if row is not None else Position(epoch_of(self._seed, channel), 0)
+
+    def unfolded(self, channel: str) -> int:
+        """Return how many commands of an inbox no snapshot holds yet."""
+        return self._writer.unfolded(channel)
+
+    def ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Answer a question to the tables beside the log, from one snapshot. Raises StorageError."""
+        return self._reader.ask(question)
 
     def channels(self) -> list[ChannelRow]:
         """List the channels that have had an event, by name."""

@@ -10,6 +10,7 @@ import msgspec
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
 from realtime.gateway.ingest import Report
 from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
+from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.events import Envelope
 from realtime.protocol.frames import HistoryRequest
 from realtime.protocol.positions import Position
@@ -31,8 +32,9 @@ _HEADERS: Final = {
 }
 _STATUS: Final = {
     200: "Done", 201: "Made", 207: "Some items were refused", 304: "Not changed", 400: "Not readable",
-    401: "A key or token is missing", 403: "A page of another site", 404: "Not there", 409: "There already",
-    412: "Changed meanwhile", 413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
+    401: "A key or token is missing", 403: "A page of another site, or not yours", 404: "Not there",
+    409: "There already", 412: "Changed meanwhile",
+    413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
     503: "Can't be stored now; see Retry-After", 507: "The disk is full; see Retry-After",
 }  # fmt: skip
 
@@ -112,7 +114,7 @@ def _answer(endpoint: Endpoint, status: int, schema: str) -> _Json:
 
 def _schemas() -> _Json:
     _, made = msgspec.json.schema_components(
-        [Envelope, Report, RefusalRow, Position, HistoryRequest, CriticalAt, DeadLetter, Redelivery],
+        [Envelope, Report, RefusalRow, Position, HistoryRequest, CriticalAt, DeadLetter, Redelivery, Inbox],
         ref_template="#/components/schemas/{name}",
     )
     return {**made, **_WRITTEN}
@@ -166,6 +168,7 @@ _WRITTEN: Final[_Json] = {
     "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
     "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
     "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), total=_INTEGER, before=_or_null(_INTEGER)),
+    "InboxShown": _object(inbox=_ref("Inbox"), position=_ref("Position")),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
     "Anything": _OBJECT,
     "Text": _STRING,

@@ -53,8 +53,16 @@ CREATE TABLE dead_letters (
 );
 """
 
+# Since version 3. `inboxes` holds folds of inboxes up to an offset, `judged` up to where each channel's events were
+# judged for notices, `notebook` what judging remembers.
+_NOTICES: Final = """
+CREATE TABLE inboxes (channel TEXT PRIMARY KEY, offset INTEGER NOT NULL, inbox BLOB NOT NULL);
+CREATE TABLE judged (channel TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE notebook (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+"""
+
 _SEED: Final = "INSERT INTO meta VALUES ('seed', lower(hex(randomblob(16))));"
-STEPS: Final = (_TABLES + _SEED, _CRITICALS)
+STEPS: Final = (_TABLES + _SEED, _CRITICALS, _NOTICES)
 
 
 def place_of(channel: int, offset: int) -> int:

@@ -15,15 +15,16 @@ import msgspec
 
 from realtime.config import Settings
 from realtime.errors import EventError, StorageError
-from realtime.gateway.access import Access
+from realtime.gateway.access import Access, Identity
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
+from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
 from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
 from realtime.gateway.sharing import SharedReads
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.metrics import RECOVERIES
-from realtime.protocol.channels import inbox_channel, is_known_channel
+from realtime.protocol.channels import is_known_channel
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.frames import (
     ConnectRequest,
@@ -38,7 +39,6 @@ from realtime.protocol.positions import Position
 MOST_RECOVERED: Final = 10_000
 """Events one resume may bring; who missed more takes a snapshot, which is cheaper by then."""
 _MOST_HISTORY: Final = 10_000
-_INBOX: Final = inbox_channel("")
 
 
 class _Greeting(msgspec.Struct, frozen=True):
@@ -73,6 +73,8 @@ class Socket:
         self._access = access or Access(secret=settings.secret, require_token=settings.require_token)
         self._now = now
         self._told_of_channels: dict[Member, None] = {}
+        self._rights = InboxRights(is_open=self._access.is_open)
+        self._identities: dict[Member, Identity] = {}
         self._consumers: dict[Member, str] = {}
         self._shared: SharedReads[HistoryPage] = SharedReads()
         self.redeliverer = Redeliverer(
@@ -104,6 +106,7 @@ class Socket:
         """Say who it is by its token; remember whether it wants to hear of new channels."""
         identity = self._access.identify(request.token, now=self._now())
         greeting = _greeting(bytes(request.data))
+        self._identities[member] = identity
         if greeting.consumer is not None:
             consumer = consumer_of(greeting.consumer, user=identity.user)
             await self.redeliverer.meet(consumer)
@@ -135,7 +138,7 @@ class Socket:
         """Store one event, a CloudEvent whose channel has to be the one named."""
         item = decode_item(bytes(request.data))
         try:
-            accepted = self._judge(item, channel=request.channel, actor=member.user)
+            accepted = self._judge(member, item, channel=request.channel)
         except EventError as error:
             await self._ingest.keep([Refusal(index=0, code=error.code, reason=error.reason, excerpt=excerpt_of(item))])
             raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
@@ -191,6 +194,7 @@ class Socket:
     def closed(self, member: Member) -> None:
         """Forget the connection."""
         self._told_of_channels.pop(member, None)
+        self._identities.pop(member, None)
         consumer = self._consumers.pop(member, None)
         if consumer is not None:
             self.redeliverer.closed(member, consumer)
@@ -215,16 +219,19 @@ class Socket:
             return Joined(position=page.top)
         return Joined(position=page.top, publications=[_replayed(one) for one in page.publications], recovered=True)
 
-    @staticmethod
-    def _may_see(member: Member, channel: str) -> str:
+    def _may_see(self, member: Member, channel: str) -> str:
         if not is_known_channel(channel):
             raise refuse(ErrorCode.UNKNOWN_CHANNEL)
-        if channel.startswith(_INBOX) and channel != inbox_channel(member.user):
+        if not self._rights.may_see(self._identity(member), channel):
             raise refuse(ErrorCode.PERMISSION_DENIED)
         return channel
 
-    def _judge(self, item: Any, *, channel: str, actor: str) -> Accepted:
-        accepted = self._ingest.judge(item, actor=actor)
+    def _identity(self, member: Member) -> Identity:
+        return self._identities.get(member, Identity())
+
+    def _judge(self, member: Member, item: Any, *, channel: str) -> Accepted:
+        check = partial(self._rights.check, self._identity(member))
+        accepted = self._ingest.judge(item, actor=member.user, check=check)
         if accepted.channel != channel:
             raise EventError("wrong_channel", f"This event belongs to the channel {accepted.channel}.")
         return accepted
@@ -251,7 +258,12 @@ class Socket:
             raise refuse(ErrorCode.BAD_REQUEST, message=f"{len(request.events)} events at once; {most} are accepted")
         expected = None if request.expect is None else request.expect.offset
         try:
-            return await self._ingest.take_items(request.events, expected=expected, actor=member.user or None)
+            return await self._ingest.take_items(
+                request.events,
+                expected=expected,
+                actor=member.user or None,
+                check=partial(self._rights.check, self._identity(member)),
+            )
         except StorageError as error:
             raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
 

@@ -20,9 +20,11 @@ from realtime.errors import ConflictError, StorageError
 from realtime.gateway.batches import execute_rows
 from realtime.gateway.checkpointer import Checkpointer, checkpoint
 from realtime.gateway.ledger import Ledger
-from realtime.gateway.plan import Plan, duplicate_key
+from realtime.gateway.plan import Draft, Plan, duplicate_key
 from realtime.gateway.records import Accepted, ChannelRow, Refusal, Stored
 from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
+from realtime.gateway.shelf import INBOX_RETENTION, Shelf
+from realtime.protocol.channels import inbox_of
 from realtime.protocol.positions import Position
 
 _LOG: Final = logging.getLogger(__name__)
@@ -32,15 +34,23 @@ _EVENT_OVERHEAD_BYTES: Final = 256
 
 
 class Append:
-    """Events that are stored together or not at all, and who waits for them."""
+    """Events that are stored together or not at all, what is kept along with them, and who waits for it."""
 
-    __slots__ = ("accepted", "expected", "future", "keys", "size_bytes")
+    __slots__ = ("accepted", "along", "expected", "future", "keys", "size_bytes")
 
-    def __init__(self, accepted: Sequence[Accepted], *, expected: int | None) -> None:
+    def __init__(
+        self,
+        accepted: Sequence[Accepted],
+        *,
+        expected: int | None,
+        along: Callable[[Shelf], None] | None = None,
+        along_bytes: int = 0,
+    ) -> None:
         self.accepted = accepted
         self.expected = expected
+        self.along = along
         self.keys: list[bytes] = []
-        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted)
+        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted) + along_bytes
         self.future: Future[list[Stored]] = Future()
 
 
@@ -96,6 +106,7 @@ class Writer:
         self._now = now
         self._channels = _load_channels(connection)
         self._ledger = Ledger(connection, kept=critical_kept)
+        self._shelf = Shelf(connection)
         self._swept: dict[int, int] = {}
         self._checkpointer = checkpointer
         self._trouble: str | None = None
@@ -110,6 +121,11 @@ class Writer:
     def channels(self) -> Mapping[str, ChannelRow]:
         """Return the channels as of the last commit. Don't change it. Threads: any."""
         return self._channels
+
+    def unfolded(self, channel: str) -> int:
+        """Return how many commands of an inbox no snapshot holds yet. Threads: any."""
+        row = self._channels.get(channel)
+        return 0 if row is None else row.position.offset - self._shelf.folded_to(channel)
 
     @property
     def trouble(self) -> str | None:
@@ -170,6 +186,9 @@ class Writer:
             self._connection.execute("BEGIN IMMEDIATE")
             plan, outcomes = self._plan([task for task in group if isinstance(task, Append)])
             swept = self._write(plan)
+            for task in group:
+                if isinstance(task, Append) and task.along is not None:
+                    task.along(self._shelf)
             self._write_refusals([refusal for task in group if isinstance(task, Note) for refusal in task.refusals])
             errands = [
                 (task, task.run(self._ledger, int(self._now() * 1000))) for task in group if isinstance(task, Errand)
@@ -234,7 +253,7 @@ class Writer:
         self._write_documents(plan)
         drafts = [draft for draft in plan.drafts.values() if draft.added]
         for draft in drafts:
-            draft.trimmed_to = max(draft.trimmed_to, draft.top - self._retention_events)
+            draft.trimmed_to = max(draft.trimmed_to, self._trimmed_to(draft))
         # A channel comes into being with its first event, never by being looked at.
         plan.drafts = {draft.name: draft for draft in drafts}
         statement = "INSERT OR REPLACE INTO channels (key, name, epoch, top, trimmed_to, documents) VALUES {rows}"
@@ -243,6 +262,12 @@ class Writer:
         if plan.criticals:
             self._ledger.note(plan.criticals, now_ms=plan.time_ms)
         return {d.key: self._sweep(d.key, upto=d.trimmed_to, at_most=4 * d.added + _SWEEP_ROWS) for d in drafts}
+
+    def _trimmed_to(self, draft: Draft) -> int:
+        """Say up to where a channel may be forgotten: of an inbox, only what a snapshot holds."""
+        if inbox_of(draft.name) is None:
+            return draft.top - self._retention_events
+        return min(draft.top - min(self._retention_events, INBOX_RETENTION), self._shelf.folded_to(draft.name))
 
     def _write_documents(self, plan: Plan) -> None:
         if not plan.documents:
@@ -302,6 +327,7 @@ class Writer:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self._ledger.reload()
+            self._shelf.reload()
         except sqlite3.Error as again:
             _LOG.error("rollback failed too: %s", again)
         for task in group:

@@ -16,6 +16,7 @@ from realtime.notifications.preferences import read_preferences
 
 Mark: TypeAlias = Literal["seen", "read", "unread", "done", "undone"]
 MAX_KEYS: Final = 2_000
+MAX_ROLES: Final = 50
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", omit_defaults=True):
@@ -104,9 +105,10 @@ class Prefer(_Command, frozen=True, kw_only=True, tag="prefer", omit_defaults=Tr
 
 
 class Meet(_Command, frozen=True, kw_only=True, tag="meet", omit_defaults=True):
-    """Say that a person exists, so that notices reach them from now on, whether they look or not."""
+    """Say that a person exists, and has roles, so that notices reach them from now on, whether they look or not."""
 
     name: str = ""
+    roles: tuple[str, ...] = ()
 
 
 Command: TypeAlias = Add | Retell | Clear | Set | Snooze | Acknowledge | Close | Undo | ClearHistory | Prefer | Meet
@@ -121,6 +123,8 @@ def read_command(value: Any) -> Command:
         raise NoticeError(f"That is no command for an inbox: {error}.") from error
     if len(getattr(command, "keys", ())) > MAX_KEYS:
         raise NoticeError(f"A command names at most {MAX_KEYS:,} rows; split it.")
+    if isinstance(command, Meet) and len(command.roles) > MAX_ROLES:
+        raise NoticeError(f"A person has at most {MAX_ROLES} roles here; leave out those that no rule names.")
     if isinstance(command, Prefer):
         read_preferences(command.preferences)
     return command

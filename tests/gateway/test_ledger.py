@@ -208,7 +208,7 @@ def test_a_log_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None
         log.append([critical(1)]).result()
         epoch = log.position(ORDERS).epoch
     connection = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
-    for table in ("consumers", "criticals", "unacked", "dead_letters"):
+    for table in ("consumers", "criticals", "unacked", "dead_letters", "inboxes", "judged", "notebook"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
