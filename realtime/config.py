@@ -103,6 +103,12 @@ class Settings:
     paint_hz: Annotated[
         float, Meta(ge=0.2, le=60, description="Most updates a second that one view sends to a tab")
     ] = 10.0
+    contact: Annotated[
+        str | None, Meta(description="Whom to ask for rights: a name, an address; pages and refusals say it")
+    ] = None
+    roles: Annotated[
+        dict[str, Any], Meta(description="Who may do what, by [roles.<name>] tables; none restrict nobody")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,9 @@ class SettingLine:
 
 
 _HINTS: Final[Mapping[str, Any]] = get_type_hints(Settings, include_extras=True)
-KEYS: Final = tuple(_HINTS)
+TABLES: Final = frozenset({"roles"})
+"""Settings that are tables, in the file only. What is in them is read by the room that they are for."""
+KEYS: Final = tuple(key for key in _HINTS if key not in TABLES)
 
 
 def load_settings(*, cwd: Path, environ: Mapping[str, str]) -> Settings:
@@ -142,8 +150,8 @@ def explain(settings: Settings) -> tuple[SettingLine, ...]:
     return tuple(
         SettingLine(
             key=each.name,
-            variable=variable_of(each.name),
-            default=_shown(each.name, each.default),
+            variable=f"Tables [{each.name}] in the file" if each.name in TABLES else variable_of(each.name),
+            default="unset" if each.name in TABLES else _shown(each.name, each.default),
             value=_shown(each.name, getattr(settings, each.name)),
             explanation=str(_meta_of(each.name).description),
         )
@@ -164,7 +172,7 @@ def _from_file(cwd: Path, environ: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigError(f"{path.name} can't be read: {error}.") from error
     for key in table:
         if key not in _HINTS:
-            raise ConfigError(f"{path.name} has the unknown key {key!r}{_suggestion(key, KEYS)}")
+            raise ConfigError(f"{path.name} has the unknown key {key!r}{_suggestion(key, _HINTS)}")
     return {key: _convert(key, value, name=f"{key!r} in {path.name}") for key, value in table.items()}
 
 
@@ -243,6 +251,8 @@ def _meta_of(key: str) -> Meta:
 
 
 def _expectation(key: str) -> str:
+    if key in TABLES:
+        return f"tables: begin each one with [{key}.<name>]"
     kind, meta = _kind_of(key), _meta_of(key)
     if get_origin(kind) is Literal:
         return " or ".join(map(str, get_args(kind)))
@@ -257,6 +267,8 @@ def _expectation(key: str) -> str:
 def _shown(key: str, value: Any) -> str:
     if value is None:
         return "unset"
+    if key in TABLES:
+        return ", ".join(value) or "unset"
     if key in _SECRETS:
         return "•••"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

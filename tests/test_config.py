@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realtime.config import KEYS, Settings, explain, load_settings, variable_of
+from realtime.config import KEYS, TABLES, Settings, explain, load_settings, variable_of
 from realtime.errors import ConfigError
 
 _LONG = "0123456789abcdef0123456789abcdef"
@@ -98,6 +98,7 @@ def test_a_bad_variable_is_named_in_one_sentence(tmp_path: Path, variables: dict
         ("require_token = 1", "has to be true or false"),
         ('data_dir = ""', "has to be a path"),
         ("feed_size = ", "tideboard.toml can't be read: "),
+        ("roles = 1", "'roles' in tideboard.toml is 1; it has to be tables: begin each one with [roles.<name>]."),
     ],
 )
 def test_a_bad_key_in_the_file_is_named(tmp_path: Path, toml: str, words: str) -> None:
@@ -135,8 +136,9 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 def test_every_key_is_explained_once() -> None:
     """Each field has its variable, default and a line, in order; so has what `settings` prints."""
     lines = explain(Settings())
-    assert tuple(line.key for line in lines) == KEYS == tuple(field.name for field in fields(Settings))
-    assert all(line.explanation and line.variable == variable_of(line.key) for line in lines)
+    assert tuple(line.key for line in lines) == tuple(field.name for field in fields(Settings))
+    assert set(KEYS) | TABLES == {line.key for line in lines}
+    assert all(line.explanation and line.variable == variable_of(line.key) for line in lines if line.key in KEYS)
     assert all(line.value == line.default for line in lines)
 
 

@@ -58,9 +58,9 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
             return _ATTRIBUTES[path](self)
         first, _, rest = path.partition(".")
         if rest and first in ("document", "before", "data"):
-            return _inside({"document": self.document, "before": self.before, "data": self.values}[first], rest)
-        found = _inside(self.document if self.document is not None else self.before, path)
-        return _inside(self.values, path) if found is None else found
+            return inside({"document": self.document, "before": self.before, "data": self.values}[first], rest)
+        found = inside(self.document if self.document is not None else self.before, path)
+        return inside(self.values, path) if found is None else found
 
 
 _ATTRIBUTES: Final = {
@@ -74,7 +74,7 @@ _ATTRIBUTES: Final = {
 }
 
 
-def _inside(value: Any, path: str) -> Any:
+def inside(value: Any, path: str) -> Any:
     """Walk down objects by a dotted path. A name with a dot in it is found, too."""
     if not isinstance(value, Mapping):
         return None

@@ -32,6 +32,17 @@ _ORDERS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _ANYTHING: Final = ("*",)
 
 
+def holds(op: Op, found: Any, value: Any) -> bool:
+    """Tell whether a claim is true of the value that was found. `changed-to` is true of what it has changed to."""
+    if op in ("==", "changed-to"):
+        return _same(found, value)
+    if op == "!=":
+        return not _same(found, value)
+    if op == "contains":
+        return _contains(found, value)
+    return _comparable(found, value) and _ORDERS[op](found, value)
+
+
 class Condition(msgspec.Struct, frozen=True):
     """A claim about one field of a fact."""
 
@@ -42,15 +53,7 @@ class Condition(msgspec.Struct, frozen=True):
     def holds(self, fact: Fact) -> bool:
         """Tell whether the claim is true. Values of other types are simply unequal, and in no order."""
         found = fact.look(self.field)
-        if self.op == "==":
-            return _same(found, self.value)
-        if self.op == "!=":
-            return not _same(found, self.value)
-        if self.op == "contains":
-            return _contains(found, self.value)
-        if self.op == "changed-to":
-            return _same(found, self.value) and self._was_other(fact)
-        return _comparable(found, self.value) and _ORDERS[self.op](found, self.value)
+        return holds(self.op, found, self.value) and (self.op != "changed-to" or self._was_other(fact))
 
     def _was_other(self, fact: Fact) -> bool:
         """A new document has changed to all it holds; of one whose past isn't known nothing is claimed."""
