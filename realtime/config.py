@@ -21,7 +21,8 @@ from realtime.errors import ConfigError
 FILE_NAME: Final = "tideboard.toml"
 CONFIG_VARIABLE: Final = "TIDEBOARD_CONFIG"
 _PREFIX: Final = "TIDEBOARD_"
-_SECRETS: Final = frozenset({"secret", "api_key"})
+_SECRETS: Final = frozenset({"secret", "api_key", "gateway_token"})
+_ADDRESSES: Final = frozenset({"gateway_url", "token_jwks_url"})
 _LongText = Annotated[str, Meta(min_length=32)]  # RFC 7518 section 3.2: an HS256 key has at least 256 bits
 _ShortText = Annotated[str, Meta(min_length=8)]
 _YES: Final = frozenset({"1", "true", "yes", "on"})
@@ -96,7 +97,23 @@ class Settings:
     api_key: Annotated[_ShortText | None, Meta(description="Key for the X-API-Key header, 8 characters or more")] = (
         field(default=None, repr=False)
     )
-    require_token: Annotated[bool, Meta(description="Refuse who brings no token; needs a secret")] = False
+    require_token: Annotated[
+        bool, Meta(description="Refuse who brings no token; so it is anyway once one of the keys around this is set")
+    ] = False
+    token_public_key: Annotated[
+        Path | None, Meta(description="PEM file with the public key (RS256, ES256) of who signs tokens beside us")
+    ] = None
+    token_jwks_url: Annotated[
+        str | None, Meta(description="Address of an identity provider's key set, whose tokens are taken beside ours")
+    ] = None
+    token_audience: Annotated[str | None, Meta(description="Audience (aud) that tokens have to be for")] = None
+    token_issuer: Annotated[str | None, Meta(description="Issuer (iss) that tokens have to be from")] = None
+    token_roles_claim: Annotated[
+        str, Meta(min_length=1, description="Claim of an identity provider's tokens that holds roles; dots lead inside")
+    ] = "roles"  # noqa: S105  # a claim's name
+    gateway_token: Annotated[
+        str | None, Meta(description="Token to come to a gateway elsewhere with, if it has a secret of its own")
+    ] = field(default=None, repr=False)
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
     ] = "info"
@@ -109,6 +126,16 @@ class Settings:
     roles: Annotated[
         dict[str, Any], Meta(description="Who may do what, by [roles.<name>] tables; none restrict nobody")
     ] = field(default_factory=dict)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Tell whether who comes to the gateway needs a token or the API key; else everybody may do everything."""
+        return self.require_token or self.has_key
+
+    @property
+    def has_key(self) -> bool:
+        """Tell whether the operator has said what to tell friends by, rather than leaving it to the first run."""
+        return bool(self.secret or self.api_key or self.token_public_key or self.token_jwks_url)
 
 
 @dataclass(frozen=True)
@@ -136,8 +163,12 @@ def load_settings(*, cwd: Path, environ: Mapping[str, str]) -> Settings:
     """
     found = {**_from_file(cwd, environ), **_from_environment(environ)}
     settings = Settings(**found)
-    _check_together(settings)
-    return replace(settings, data_dir=cwd / settings.data_dir.expanduser())
+    key = settings.token_public_key
+    return replace(
+        settings,
+        data_dir=cwd / settings.data_dir.expanduser(),
+        token_public_key=None if key is None else cwd / key.expanduser(),
+    )
 
 
 def variable_of(key: str) -> str:
@@ -211,7 +242,7 @@ def _convert(key: str, value: Any, *, name: str) -> Any:
     except (msgspec.ValidationError, ValueError):
         shown = "" if key in _SECRETS else f" is {value!r}; it"
         raise ConfigError(f"{name}{shown} has to be {_expectation(key)}.") from None
-    if key == "gateway_url" and not _is_gateway_url(converted):
+    if key in _ADDRESSES and not _is_address(converted):
         raise ConfigError(f"{name} is {converted!r}; it has to be an address such as http://gateway:8601.")
     return converted.rstrip("/") if key == "gateway_url" else converted
 
@@ -222,17 +253,12 @@ def _to_path(kind: type, value: Any) -> Any:
     raise ValueError("not a path")
 
 
-def _is_gateway_url(text: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
-
-
-def _check_together(settings: Settings) -> None:
-    if settings.require_token and settings.secret is None:
-        raise ConfigError("TIDEBOARD_REQUIRE_TOKEN is on, but there is no TIDEBOARD_SECRET to check tokens with.")
 
 
 def _kind_of(key: str) -> Any:

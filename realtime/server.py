@@ -13,13 +13,14 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-import jwt
 import streamlit as st
 from starlette.routing import BaseRoute, Route
 
@@ -32,10 +33,11 @@ from realtime.client.outbox_file import OutboxFile
 from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
 from realtime.errors import ConfigError, StartError
-from realtime.gateway.access import ALGORITHM
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.gateway.http_state import answer_metrics
+from realtime.gateway.secret import secret_of
+from realtime.gateway.tokens import APP, mint
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
 from realtime.sample import Sample
@@ -43,6 +45,7 @@ from realtime.store import Store
 
 _ASSETS: Final = Path(__file__).parent / "ui" / "assets"
 _TOKEN_S: Final = 3600
+_USER: Final = "tideboard"
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104 - compared with, never bound to
 _SWITCH_INTERVAL_S: Final = 0.001
 """An event crosses three threads on its way to the pixel. Python's default lets a busy page script keep the
@@ -178,13 +181,23 @@ def socket_url(base_url: str) -> str:
 
 
 def own_token(settings: Settings) -> Callable[[], str] | None:
-    """Return what mints this process's own token before each dial, or None where tokens mean nothing."""
-    secret = settings.secret
-    if secret is None:
+    """Return what mints this process's own token before each dial; None when it has nothing a gateway would know.
+
+    A gateway elsewhere knows the configured secret, not the one in our data folder.
+    """
+    given = settings.gateway_token if settings.gateway_url is not None else None
+    if given is not None:
+        return lambda: given
+    if settings.gateway_url is not None and settings.secret is None:
         return None
-    # As `app` it may read and write everybody's inbox, for those who sit at its pages.
-    claims = {"sub": "tideboard", "roles": ["app"]}
-    return lambda: jwt.encode({**claims, "exp": int(time.time()) + _TOKEN_S}, secret, algorithm=ALGORITHM)
+    return partial(_minted, settings, secret_of(settings))
+
+
+def _minted(settings: Settings, secret: str) -> str:
+    return mint(
+        secret, user=_USER, roles=[APP], identifier=str(uuid.uuid4()), now=time.time(), life_s=_TOKEN_S,
+        audience=settings.token_audience, issuer=settings.token_issuer,
+    )  # fmt: skip
 
 
 def bearer(token: Callable[[], str] | None) -> dict[str, str]:

@@ -55,8 +55,12 @@ class Dialing:
         self._wire.send([self._wire.numbered(Purpose.CONNECT, Command(connect=request))])
 
     def renew(self) -> None:
-        """Send a fresh token. Raises NotConnected."""
-        command = Command(refresh=TokenRequest(token=self._ask_for_token()))
+        """Send a fresh token, if the owner has one: a repeat would be refused. Raises NotConnected."""
+        token = self._ask_for_token()
+        if token == self._fresh_token:
+            return
+        self._fresh_token = token
+        command = Command(refresh=TokenRequest(token=token))
         self._wire.send([self._wire.numbered(Purpose.RENEW, command)])
 
     def probe(self) -> bool:

@@ -121,6 +121,26 @@ ENDPOINTS: Final = (
         answers={200: "InboxShown", 403: "Problem"},
     ),
     Endpoint(
+        method="POST", path="/api/revoke", handler="revocations.revoke",
+        summary="Take back a token, or all that a user has so far; ends their connections (administrators)",
+        body="RevokeCommand", answers={200: "Revocation", 403: "Problem"},
+    ),
+    Endpoint(
+        method="POST", path="/api/block", handler="revocations.block",
+        summary="Keep a user out; ends their connections (administrators)",
+        body="UserCommand", answers={200: "Revocation", 403: "Problem"},
+    ),
+    Endpoint(
+        method="POST", path="/api/unblock", handler="revocations.unblock",
+        summary="Let a blocked user in again (administrators)",
+        body="UserCommand", answers={200: "Unblocked", 403: "Problem"},
+    ),
+    Endpoint(
+        method="GET", path="/api/revocations", handler="revocations.list_revocations",
+        summary="List what is revoked and who is blocked, newest first (administrators)",
+        answers={200: "Revocations", 403: "Problem"},
+    ),
+    Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
         is_open=True,

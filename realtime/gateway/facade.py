@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -34,12 +35,16 @@ from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_inbox import InboxRoutes
+from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
 from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog, Stored
+from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
+from realtime.gateway.revocations import Revocations
+from realtime.gateway.secret import secret_of
 from realtime.gateway.socket import Socket
 from realtime.hub import Hub
 
@@ -54,6 +59,8 @@ class _Running:
     socket: Socket
     inboxes: Inboxes
     api: Api
+    revocations: Revocations
+    http_access: HttpAccess
 
 
 class Gateway:
@@ -67,8 +74,6 @@ class Gateway:
             settings.data_dir, most_rows=settings.audit_kept, most_days=settings.audit_days,
             secrets=(settings.secret, settings.api_key), now=now,
         )  # fmt: skip
-        self._access = Access(secret=settings.secret, require_token=settings.require_token)
-        self._http_access = HttpAccess(self._access, settings=settings, now=now)
         self._started_at = now()
         self._node_id = str(uuid.uuid4())
 
@@ -95,7 +100,7 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run while the block does. Raises StartError, one sentence, when the data folder can't be used."""
-        with claimed(self._settings.data_dir) as folder, self._audited():
+        with claimed(self._settings.data_dir) as folder, self._audited(), self._remembered(folder) as revocations:
             announcers: list[Announcer] = []
 
             def committed(stored: Sequence[Stored]) -> None:
@@ -108,7 +113,7 @@ class Gateway:
                 critical_kept=self._settings.critical_kept, on_commit=committed, now=self._now,
             )  # fmt: skip
             try:
-                self._running = running = self._assemble(log)
+                self._running = running = self._assemble(log, revocations)
                 loop = asyncio.get_running_loop()
                 socket = running.socket
                 announcers.append(
@@ -140,29 +145,41 @@ class Gateway:
         finally:
             self.audit.close()
 
-    def _assemble(self, log: EventLog) -> _Running:
+    @contextmanager
+    def _remembered(self, folder: Path) -> Iterator[Revocations]:
+        revocations = Revocations.open(folder / REVOCATIONS_NAME, now=self._now)
+        try:
+            yield revocations
+        finally:
+            revocations.close()
+
+    def _assemble(self, log: EventLog, revocations: Revocations) -> _Running:
         settings = self._settings
+        access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
+        http_access = HttpAccess(access, api_key=settings.api_key, now=self._now)
         ingest = Ingest(log, settings=settings, now=self._now)
-        socket = Socket(log, ingest, settings=settings, access=self._access, now=self._now)
-        rights = InboxRights(is_open=self._access.is_open)
+        socket = Socket(log, ingest, settings=settings, access=access, now=self._now)
+        rights = InboxRights(is_open=access.is_open)
         inboxes = Inboxes(log)
+        revocations.on_bar = socket.barred
         api = Api(
             EventRoutes(log, ingest, settings=settings, rights=rights),
             DocumentRoutes(log, Documents(log, ingest), settings=settings),
             ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node, rights=rights),
             CriticalRoutes(log, socket.redeliverer, settings=settings),
             InboxRoutes(inboxes, rights),
+            RevocationRoutes(revocations, access, settings=settings, now=self._now),
             StateRoutes(log, version=tideboard_version()),
         )
-        return _Running(log, ingest, socket, inboxes, api)
+        return _Running(log, ingest, socket, inboxes, api, revocations, http_access)
 
     def _current(self) -> _Running:
         if self._running is None:
             raise NotRunning("The gateway doesn't run: its log is open only while the server is up.")
         return self._running
 
-    def _authorize(self, request: Request) -> None:
-        self._http_access.admit(request)
+    async def _authorize(self, request: Request) -> None:
+        await self._current().http_access.admit(request)
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
         if self._running is None:

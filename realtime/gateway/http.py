@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from realtime.errors import NotRunning
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
 from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_inbox import InboxRoutes
+from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
-from realtime.gateway.requests import Handler, guarded, problem
+from realtime.gateway.requests import Handler, guarded
+
+Authorize = Callable[[Request], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,14 @@ class Api:
     channels: ChannelRoutes
     criticals: CriticalRoutes
     inbox: InboxRoutes
+    revocations: RevocationRoutes
     state: StateRoutes
 
 
-def routes(api: Callable[[], Api], *, authorize: Callable[[Request], None]) -> list[BaseRoute]:
+def routes(api: Callable[[], Api], *, authorize: Authorize) -> list[BaseRoute]:
     """Make the routes. `api` is asked at every request, since routes exist before the log does; it raises NotRunning.
 
-    `authorize` raises CommandError for who may not.
+    `authorize` raises CommandError or EventError for who may not, and NotRunning.
     """
     return [
         Route(endpoint.path, _handler(endpoint, api, authorize), methods=[endpoint.method], name=endpoint.handler)
@@ -43,19 +46,15 @@ def routes(api: Callable[[], Api], *, authorize: Callable[[Request], None]) -> l
     ]
 
 
-def _handler(endpoint: Endpoint, api: Callable[[], Api], authorize: Callable[[Request], None]) -> Handler:
+def _handler(endpoint: Endpoint, api: Callable[[], Api], authorize: Authorize) -> Handler:
     group, _, method = endpoint.handler.partition(".")
 
     async def answer(request: Request) -> Response:
-        try:
-            running = api()
-        except NotRunning:
-            return problem("not_running", "The gateway isn't running now.", status=503, headers={"Retry-After": "1"})
-        response: Response = await getattr(getattr(running, group), method)(request)
+        response: Response = await getattr(getattr(api(), group), method)(request)
         return response
 
     return guarded(answer, authorize=_admit_all if endpoint.is_open else authorize)
 
 
-def _admit_all(request: Request) -> None:
+async def _admit_all(request: Request) -> None:
     """Let everybody pass."""

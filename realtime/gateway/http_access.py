@@ -3,50 +3,58 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.requests import Request
 
-from realtime.config import Settings
 from realtime.errors import Disconnect
 from realtime.gateway.access import Access, Identity
-from realtime.protocol.codes import ErrorCode, refuse
+from realtime.gateway.tokens import ADMIN
+from realtime.protocol.codes import DisconnectCode, ErrorCode, refuse
 
 ACTOR: Final = "tideboard.actor"
 """Where a request's scope says who it is from, once admitted; missing when nobody in particular."""
 IDENTITY: Final = "tideboard.identity"
-"""Where a request's scope holds the whole `Identity` of its token, or an admin's for the key; missing for neither."""
+"""Where a request's scope says who it is from, whole: an `Identity`. Missing before it was admitted."""
+_IN_URL: Final = frozenset(
+    {"token", "access_token", "id_token", "jwt", "authorization", "api_key", "apikey", "x-api-key"}
+)
+_KEY_HOLDER: Final = Identity(roles=(ADMIN,))
+TOKEN_IN_URL: Final = "Send the token in the Authorization header: an address ends up in logs and histories."  # noqa: S105
 
 
 class HttpAccess:
     """Admits requests by `X-API-Key` or by a bearer JWT."""
 
-    def __init__(self, access: Access, *, settings: Settings, now: Callable[[], float]) -> None:
+    def __init__(self, access: Access, *, api_key: str | None, now: Callable[[], float]) -> None:
         self._access = access
-        self._api_key = settings.api_key
-        self._is_needed = settings.api_key is not None or settings.require_token
+        self._api_key = api_key
         self._now = now
 
-    def admit(self, request: Request) -> None:
-        """Let a request pass, noting who it is from. Raises CommandError 101 (no or a wrong key or token) or 109."""
-        if self._has_key(request):
-            request.scope[IDENTITY] = Identity(roles=("admin",))
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token or self._access.is_open:
-            if self._is_needed:
-                raise refuse(
-                    ErrorCode.UNAUTHORIZED, message="Send an X-API-Key header or a bearer token that is valid."
-                )
-            return
-        try:
-            identity = self._access.identify(token.strip(), now=self._now())
-        except Disconnect as error:
-            raise refuse(ErrorCode.UNAUTHORIZED, message="The bearer token isn't valid; get a new one.") from error
+    async def admit(self, request: Request) -> Identity:
+        """Let a request pass, noting who it is from.
+
+        Raises CommandError 101 (no or a wrong key or token), 103 (blocked) or 109 (expired).
+        """
+        identity = _KEY_HOLDER if self._has_key(request) else await self._identity(bearer_of(request))
         request.scope[IDENTITY] = identity
-        if identity.user:
+        if identity.user and not identity.is_app:
             request.scope[ACTOR] = identity.user
+        return identity
+
+    async def _identity(self, token: str) -> Identity:
+        if not token and not self._access.is_open:
+            raise refuse(ErrorCode.UNAUTHORIZED, message="Send an X-API-Key header or a bearer token that is valid.")
+        await self._access.prepare(token)
+        try:
+            return self._access.identify(token, now=self._now())
+        except Disconnect as error:
+            if error.code == DisconnectCode.PERMISSION_DENIED:
+                raise refuse(
+                    ErrorCode.PERMISSION_DENIED, message="This user is blocked; ask an administrator."
+                ) from error
+            raise refuse(ErrorCode.UNAUTHORIZED, message="The bearer token isn't valid; get a new one.") from error
 
     def _has_key(self, request: Request) -> bool:
         sent = request.headers.get("x-api-key")
@@ -54,3 +62,20 @@ class HttpAccess:
             return False
         # Compared in constant time, so that the key can't be guessed character by character.
         return hmac.compare_digest(sent.encode(), self._api_key.encode())
+
+
+def identity_of(request: Request) -> Identity:
+    """Return who an admitted request is from."""
+    identity = request.scope.get(IDENTITY)
+    return identity if isinstance(identity, Identity) else Identity()
+
+
+def bearer_of(request: Request) -> str:
+    """Return the bearer token of a request, empty for none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def has_token_in_url(query: Mapping[str, str]) -> bool:
+    """Tell whether an address carries what belongs into a header."""
+    return any(name.lower() in _IN_URL for name in query)

@@ -32,9 +32,9 @@ _HEADERS: Final = {
 }
 _STATUS: Final = {
     200: "Done", 201: "Made", 207: "Some items were refused", 304: "Not changed", 400: "Not readable",
-    401: "A key or token is missing", 403: "A page of another site, or not yours", 404: "Not there",
-    409: "There already", 412: "Changed meanwhile",
-    413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
+    401: "A key or token is missing", 403: "Not yours to do, or a page of another site", 404: "Not there",
+    409: "There already",
+    412: "Changed meanwhile", 413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
     503: "Can't be stored now; see Retry-After", 507: "The disk is full; see Retry-After",
 }  # fmt: skip
 
@@ -167,6 +167,11 @@ _WRITTEN: Final[_Json] = {
     "BatchReply": _object(replies=_list(_OBJECT)),
     "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
     "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
+    "RevokeCommand": _object(required=False, token=_STRING, id=_STRING, user=_STRING),
+    "UserCommand": _object(user=_STRING),
+    "Revocation": _object(kind={"enum": ["token", "user", "block"]}, name=_STRING, at={"type": "number"}),
+    "Unblocked": _object(user=_STRING, wasBlocked={"type": "boolean"}),
+    "Revocations": _object(revocations=_list(_ref("Revocation"))),
     "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), total=_INTEGER, before=_or_null(_INTEGER)),
     "InboxShown": _object(inbox=_ref("Inbox"), position=_ref("Position")),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),

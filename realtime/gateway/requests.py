@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from realtime.config import Settings
-from realtime.errors import CommandError, ConflictError, EventError, StorageError, StorageFull
+from realtime.errors import CommandError, ConflictError, EventError, NotRunning, StorageError, StorageFull
 from realtime.gateway.bodies import HTTP_STATUS, Kind, Malformed, body_too_large, decode_item, inflate, kind_of
+from realtime.gateway.http_access import TOKEN_IN_URL, has_token_in_url
 from realtime.gateway.records import MUST_BE_NEW
 from realtime.hub.origin import is_own_origin
+from realtime.protocol.codes import ErrorCode
 from realtime.protocol.events import depth_exceeds
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -24,6 +26,7 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DRAIN_FACTOR: Final = 16
 _ETAG: Final = re.compile(r'"?([0-9]{1,15})"?')
 _COMMAND_STATUS: Final = {101: 401, 103: 403, 109: 401}
+_CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 
 class Refused(EventError):
@@ -45,15 +48,19 @@ def problem(code: str, reason: str, *, status: int, headers: Mapping[str, str] |
     return reply({"error": {"code": code, "reason": reason}, **more}, status=status, headers=headers)
 
 
-def guarded(handler: Handler, *, authorize: Callable[[Request], None]) -> Handler:
-    """Wrap a handler: refuse strangers and foreign origins, and turn Tideboard's errors into answers."""
+def guarded(handler: Handler, *, authorize: Callable[[Request], Awaitable[object]]) -> Handler:
+    """Wrap a handler: refuse strangers, foreign origins, secrets in addresses; turn Tideboard's errors into answers."""
 
     async def answer(request: Request) -> Response:
         if request.method not in _SAFE and not is_own_origin(request.headers):
             return problem("foreign_origin", "A page of another site may not change anything here.", status=403)
+        if has_token_in_url(request.query_params):
+            return problem("token_in_url", TOKEN_IN_URL, status=400)
         try:
-            authorize(request)
+            await authorize(request)
             return await handler(request)
+        except NotRunning:
+            return problem("not_running", "The gateway isn't running now.", status=503, headers={"Retry-After": "1"})
         except (EventError, ConflictError, StorageError, CommandError) as error:
             return answer_to(error)
         except ClientDisconnect:
@@ -72,7 +79,9 @@ def answer_to(error: EventError | ConflictError | StorageError | CommandError) -
         return problem("storage_full", str(error), status=507, headers={"Retry-After": "10"})
     if isinstance(error, StorageError):
         return problem("storage_unavailable", str(error), status=503, headers={"Retry-After": "1"})
-    return problem("refused", error.message, status=_COMMAND_STATUS.get(error.code, 400))
+    status = _COMMAND_STATUS.get(error.code, 400)
+    headers = _CHALLENGE if status == 401 else None
+    return problem(ErrorCode(error.code).name.lower(), error.message, status=status, headers=headers)
 
 
 async def read_body(

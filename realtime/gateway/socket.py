@@ -15,17 +15,18 @@ import msgspec
 
 from realtime.config import Settings
 from realtime.errors import EventError, StorageError
-from realtime.gateway.access import Access, Identity
+from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
 from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
+from realtime.gateway.revocations import Bar
 from realtime.gateway.sharing import SharedReads
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.metrics import RECOVERIES
 from realtime.protocol.channels import is_known_channel
-from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
 from realtime.protocol.frames import (
     ConnectRequest,
     HistoryRequest,
@@ -64,13 +65,13 @@ class Socket:
         ingest: Ingest,
         *,
         settings: Settings,
-        access: Access | None = None,
+        access: Access,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
         self._ingest = ingest
         self._settings = settings
-        self._access = access or Access(secret=settings.secret, require_token=settings.require_token)
+        self._access = access
         self._now = now
         self._told_of_channels: dict[Member, None] = {}
         self._rights = InboxRights(is_open=self._access.is_open)
@@ -100,17 +101,30 @@ class Socket:
             for member in list(self._told_of_channels):
                 member.message(news)
 
+    def identity(self, member: Member) -> Identity:
+        """Say who a connection is."""
+        return self._identities.get(member, Identity())
+
+    def barred(self, bar: Bar) -> None:
+        """End the connections of a token or user that has just been revoked or blocked."""
+        code = DisconnectCode.PERMISSION_DENIED if bar.kind == "block" else DisconnectCode.INVALID_TOKEN
+        for member, identity in list(self._identities.items()):
+            if is_barred_by(identity, bar):
+                member.disconnect(hang_up(code))
+
     # -- the hub's questions -----------------------------------------------------------------------------------
 
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:  # noqa: ARG002
         """Say who it is by its token; remember whether it wants to hear of new channels."""
+        await self._access.prepare(request.token)
         identity = self._access.identify(request.token, now=self._now())
         greeting = _greeting(bytes(request.data))
-        self._identities[member] = identity
         if greeting.consumer is not None:
             consumer = consumer_of(greeting.consumer, user=identity.user)
             await self.redeliverer.meet(consumer)
+            self._access.check(identity)  # who was barred meanwhile wasn't connected yet, so nobody hung up on it
             self._consumers[member] = consumer
+        self._identities[member] = identity
         if greeting.announce:
             self._told_of_channels[member] = None
         return Granted(
@@ -178,8 +192,12 @@ class Socket:
         return msgspec.json.encode({"results": report.results})
 
     async def refresh(self, member: Member, token: str) -> float | None:
-        """Prolong the connection."""
-        return self._access.renew(token, user=member.user, now=self._now())
+        """Prolong the connection; what it may do is what the new token says."""
+        await self._access.prepare(token)
+        identity = self._access.renew(token, of=self.identity(member), now=self._now())
+        if member in self._identities:  # or else it left while keys were fetched
+            self._identities[member] = identity
+        return identity.expires_at
 
     async def sub_refresh(self, member: Member, channel: str, token: str) -> float | None:  # noqa: ARG002
         """Refuse: subscriptions don't expire here, the connection does."""
@@ -193,8 +211,8 @@ class Socket:
 
     def closed(self, member: Member) -> None:
         """Forget the connection."""
-        self._told_of_channels.pop(member, None)
         self._identities.pop(member, None)
+        self._told_of_channels.pop(member, None)
         consumer = self._consumers.pop(member, None)
         if consumer is not None:
             self.redeliverer.closed(member, consumer)
@@ -222,16 +240,18 @@ class Socket:
     def _may_see(self, member: Member, channel: str) -> str:
         if not is_known_channel(channel):
             raise refuse(ErrorCode.UNKNOWN_CHANNEL)
-        if not self._rights.may_see(self._identity(member), channel):
+        if not self._rights.may_see(self.identity(member), channel):
             raise refuse(ErrorCode.PERMISSION_DENIED)
         return channel
 
-    def _identity(self, member: Member) -> Identity:
-        return self._identities.get(member, Identity())
+    def _actor(self, member: Member) -> str | None:
+        """Name who an event is from unless it says so itself; our own app passes on what people do."""
+        identity = self.identity(member)
+        return None if identity.is_app else identity.user or None
 
     def _judge(self, member: Member, item: Any, *, channel: str) -> Accepted:
-        check = partial(self._rights.check, self._identity(member))
-        accepted = self._ingest.judge(item, actor=member.user, check=check)
+        check = partial(self._rights.check, self.identity(member))
+        accepted = self._ingest.judge(item, actor=self._actor(member), check=check)
         if accepted.channel != channel:
             raise EventError("wrong_channel", f"This event belongs to the channel {accepted.channel}.")
         return accepted
@@ -261,8 +281,8 @@ class Socket:
             return await self._ingest.take_items(
                 request.events,
                 expected=expected,
-                actor=member.user or None,
-                check=partial(self._rights.check, self._identity(member)),
+                actor=self._actor(member),
+                check=partial(self._rights.check, self.identity(member)),
             )
         except StorageError as error:
             raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
