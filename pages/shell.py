@@ -3,6 +3,7 @@
 import streamlit as st
 
 from realtime.ui.sidebar import MARK, brand, sidebar
+from realtime.ui.tracking import note_page
 
 st.set_page_config(page_title="Tideboard", page_icon=str(MARK), layout="wide")
 brand()
@@ -32,4 +33,5 @@ page = st.navigation(
     ]
 )
 sidebar()
+note_page(page.title)
 page.run()

@@ -91,6 +91,12 @@ class Settings:
     ] = 10.0
     audit_kept: Annotated[int, Meta(ge=1000, le=100_000_000, description="Rows of the audit that are kept")] = 200_000
     audit_days: Annotated[int, Meta(ge=1, le=36_500, description="Days that a row of the audit is kept")] = 365
+    presence_grace_s: Annotated[
+        float, Meta(ge=0.1, le=3600, description="Seconds a person counts as here after their last page closed")
+    ] = 15.0
+    presence_idle_s: Annotated[
+        float, Meta(ge=1, le=86_400, description="Seconds without input until a person counts as idle")
+    ] = 300.0
     secret: Annotated[_LongText | None, Meta(description="Key that signs tokens (HS256), 32 characters or more")] = (
         field(default=None, repr=False)
     )

@@ -103,3 +103,7 @@ DEAD_LETTERS = Counter(
 )
 AUDIT_ROWS = Counter("tideboard_audit_rows", "Rows written to the audit", registry=REGISTRY)
 AUDIT_LOST = Counter("tideboard_audit_lost", "Notes for the audit that found no room", registry=REGISTRY)
+PRESENCE_PEOPLE = Gauge("tideboard_presence_people", "People at this app's pages", registry=REGISTRY)
+PRESENCE_DROPPED = Counter(
+    "tideboard_presence_dropped", "Actions of people not told as events, for they came too fast", registry=REGISTRY
+)

@@ -89,6 +89,7 @@ class Process:
                 await stack.enter_async_context(self._gateway.running())
             outbox = self._open_outbox()
             stack.push_async_callback(asyncio.to_thread, outbox.close)
+            name = consumer_name(settings.data_dir)
             memory = await asyncio.to_thread(Memory.open, settings.data_dir / MEMORY_NAME)
             client = WebSocketClient(
                 socket_url(base_url),
@@ -96,7 +97,7 @@ class Process:
                 store=self._store,
                 token=token,
                 outbox=outbox,
-                consumer=consumer_name(settings.data_dir),
+                consumer=name,
                 resume_from=memory.positions(),
                 transport=settings.transport,
             )
@@ -106,6 +107,7 @@ class Process:
                 caster=self._live.caster,
                 assets=self._live.assets,
                 client=client,
+                attendance=self._live.attendance,
                 sample=sample,
             )
             install(runtime)
@@ -117,6 +119,8 @@ class Process:
             # Neither is joined on the loop: it is the loop that answers their last request.
             client.connect()
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
+            self._live.attendance.start(client, name=name)
+            stack.push_async_callback(asyncio.to_thread, self._live.attendance.stop)
             sample.open()
             stack.push_async_callback(asyncio.to_thread, sample.close)
             sampler = Sampler(self._store, dead_letters=dead_letters_at(base_url, headers=lambda: bearer(token)))

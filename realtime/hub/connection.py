@@ -118,6 +118,11 @@ class Connection:
         """Tell whether nothing will be sent to it any more."""
         return self.session.phase is Phase.CLOSED
 
+    @property
+    def ended_by(self) -> Disconnect | None:
+        """Return why the connection ended, None while it is open."""
+        return self.session.ended_by
+
     def push(self, channel: str, publication: OutPublication) -> None:
         """Send a publication to this connection alone; dropped unless it is subscribed."""
         subscription = self.session.subscriptions.get(channel)

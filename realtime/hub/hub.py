@@ -47,6 +47,7 @@ class Hub:
         max_frame_bytes: int = 2_097_152,
         connect_within_s: float = 10.0,
         expired_grace_s: float = 25.0,
+        pong_within_s: float = PONG_WITHIN_S,
         clock: Callable[[], float] = time.time,
         door: Door | None = None,
     ) -> None:
@@ -60,7 +61,7 @@ class Hub:
         self._clock = clock
         self._limits = Limits(
             ping_s=ping_s,
-            pong_within_s=min(PONG_WITHIN_S, ping_s * 0.8),
+            pong_within_s=min(pong_within_s, ping_s * 0.8),
             connect_within_s=connect_within_s,
             expired_grace_s=expired_grace_s,
         )

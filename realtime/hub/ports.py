@@ -93,6 +93,9 @@ class Member(Protocol):
 
     @property
     def is_closed(self) -> bool: ...  # noqa: D102
+    @property
+    def ended_by(self) -> Disconnect | None:
+        """Return why the connection ended, as soon as that is decided; None while it is open."""
 
     def push(self, channel: str, publication: OutPublication) -> None:
         """Send a publication to this connection alone; dropped unless it is subscribed."""

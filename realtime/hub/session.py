@@ -75,6 +75,7 @@ class Session:
         self.phase = Phase.WAITING
         self.subscriptions: dict[str, Subscription] = {}
         self.expires_at: float | None = None
+        self.ended_by: Disconnect | None = None
         self.waiting = 0
         """Commands taken whose answer isn't there yet; the driver reads no further when they are many."""
         self._limits = limits
@@ -239,6 +240,7 @@ class Session:
         if self.phase is Phase.CLOSED:
             return []
         was_open = self.phase is Phase.OPEN
+        self.ended_by = disconnect
         self._set_phase(Phase.CLOSED)
         left = list(self.subscriptions.values())
         self.subscriptions.clear()

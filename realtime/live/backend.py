@@ -18,6 +18,7 @@ from realtime.errors import CommandError, TicketError
 from realtime.hub.ports import Granted, Joined, Member, OutPublication, Peer
 from realtime.live.caster import Caster
 from realtime.live.owners import Owners
+from realtime.live.register import Register
 from realtime.live.tab import Said, Tab, tab_of
 from realtime.live.tickets import Ticket, Tickets
 from realtime.protocol.codes import ErrorCode, refuse
@@ -39,7 +40,10 @@ class LiveBackend:
     view's newest value, once. `owners` knows whose the tabs are.
     """
 
-    def __init__(self, caster: Caster, *, tickets: Tickets, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, caster: Caster, *, tickets: Tickets, clock: Callable[[], float], register: Register | None = None
+    ) -> None:
+        self._register = register
         self._caster = caster
         self._tickets = tickets
         self._clock = clock
@@ -85,6 +89,8 @@ class LiveBackend:
         tab.shown[ticket.channel] = ticket
         self._show(tab, ticket)
         self.owners.belongs(member, ticket.person)
+        if self._register is not None:
+            self._register.belongs(member, ticket.person)
         try:
             full = await asyncio.to_thread(self._newest, ticket)
         except Exception as error:
@@ -104,8 +110,12 @@ class LiveBackend:
         except msgspec.DecodeError:
             return
         tab = tab_of(member)
-        if said.idle is not None:
+        if said.tab is not None and self._register is not None:
+            self._register.named(member, said.tab)
+        if said.idle is not None and said.idle != tab.is_idle:
             tab.is_idle = said.idle
+            if self._register is not None:
+                self._register.idled(member)
         if said.visible is not None and said.visible != tab.is_visible:
             self._turn(member, tab, is_visible=said.visible)
         if said.active:
@@ -121,12 +131,16 @@ class LiveBackend:
     def unsubscribed(self, member: Member, channel: str) -> None:
         """Count one tab less for a view."""
         tab = tab_of(member)
+        if member.is_closed and self._register is not None:
+            self._register.ended(member)
         ticket = tab.shown.pop(channel, None)
         if ticket is not None:
             self._unshow(tab, ticket)
 
     def closed(self, member: Member) -> None:
         """Count the tab out everywhere."""
+        if self._register is not None:
+            self._register.ended(member)
         for channel in list(tab_of(member).shown):
             self.unsubscribed(member, channel)
         self.owners.left(member)
@@ -157,6 +171,8 @@ class LiveBackend:
         for ticket in tickets:
             self._unshow(tab, ticket)
         tab.is_visible = is_visible
+        if self._register is not None:
+            self._register.turned(member)
         for ticket in tickets:
             self._show(tab, ticket)
             if is_visible:

@@ -17,8 +17,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from realtime.hub import Hub
 from realtime.live.assets import PREFIX, load_assets
+from realtime.live.attendance import Attendance
 from realtime.live.backend import LiveBackend
 from realtime.live.caster import Caster
+from realtime.live.register import Register
 from realtime.live.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from realtime.store import Store
 
 CHANNEL_PATH: Final = "/live/channel"
+BEAT_S: Final = 10.0
+"""A tab is asked for a sign of life this often. It answers even in the background, where its own timers hardly run."""
+_PONG_WITHIN_S: Final = 4.0
 _MAX_FRAME_BYTES: Final = 262_144  # a thousand rows of an inbox marked at once
 
 
@@ -43,12 +48,16 @@ class Live:
         tickets = Tickets(secret)
         self.caster = Caster(store, tickets=tickets, settings=settings, clock=clock)
         self.assets = load_assets(assets_folder)
-        self.backend = LiveBackend(self.caster, tickets=tickets, clock=clock)
+        self.attendance = Attendance(store, folder=settings.data_dir, grace_s=settings.presence_grace_s, clock=clock)
+        beat_s = min(settings.ping_interval_s, BEAT_S)
+        register = Register(self.attendance, silence_s=beat_s + _PONG_WITHIN_S)
+        self.backend = LiveBackend(self.caster, tickets=tickets, clock=clock, register=register)
         self.owners = self.backend.owners
         self.hub = Hub(
             self.backend,
             name="live",
-            ping_s=settings.ping_interval_s,
+            ping_s=beat_s,
+            pong_within_s=_PONG_WITHIN_S,
             queue_bytes=settings.queue_bytes,
             max_frame_bytes=_MAX_FRAME_BYTES,
             clock=clock,

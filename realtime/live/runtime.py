@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from realtime.client import WebSocketClient
     from realtime.config import Settings
     from realtime.live.assets import Assets
+    from realtime.live.attendance import Attendance
     from realtime.live.caster import Caster
     from realtime.store import Store
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class Runtime:
     """One running Tideboard: what `realtime.server` composed, and what pages read.
 
-    `client` is None where no gateway is followed (tests, demos with an in-process store). `sample` is the sample
+    `client` is None where no gateway is followed (tests, demos with an in-process store), `attendance` where nobody
+    counts who is here. `sample` is the sample
     day's controls when there are any; this room never touches them.
     """
 
@@ -31,6 +33,7 @@ class Runtime:
     caster: Caster
     assets: Assets
     client: WebSocketClient | None = None
+    attendance: Attendance | None = None
     sample: Any = None
 
 

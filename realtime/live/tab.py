@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -19,11 +19,12 @@ ACTS_BURST: Final = 40
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What a tab says: whether it can be seen, whether someone is there, what it needs whole, what somebody does.
+    """What a tab says: its name, whether it can be seen, whether someone is there, what it needs whole, what they do.
 
     `active` is said when somebody did something there. `act` is what they ask of their own inbox.
     """
 
+    tab: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
     visible: bool | None = None
     idle: bool | None = None
     active: bool | None = None
@@ -33,9 +34,14 @@ class Said(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tab:
-    """What this room knows of one connection: whose it is, the views it shows, by channel, and which acts wait."""
+    """What this room knows of one connection: whose it is, the views it shows, by channel, and which acts wait.
+
+    `key` is how the tab names itself; `counted` are the key and the person it is counted as here by.
+    """
 
     person: str | None = None
+    key: str = ""
+    counted: tuple[str, str] | None = None
     is_visible: bool = True
     is_idle: bool = False
     shown: dict[str, Ticket] = field(default_factory=dict)

@@ -23,6 +23,9 @@ LATEST_YEAR: Final = 2200
 FUTURE_AFTER_S: Final = 5.0
 """How far a producer's clock may be ahead of ours before its time isn't believed."""
 _CONTAINERS: Final = (dict, list)
+PEOPLE_SOURCE: Final = "/tideboard/people"
+"""Where events about people at Tideboard's own pages come from, followed by the app's name. They say nothing about the
+watched system, so they aren't counted as news of it."""
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -5,12 +5,13 @@ What an event costs here depends on the event, never on how much is already held
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
 from realtime.protocol.channels import USERS, collection_channel, collection_of
 from realtime.protocol.events import (
+    PEOPLE_SOURCE,
     CollectionCreated,
     CollectionDeleted,
     CollectionEvent,
@@ -23,12 +24,13 @@ from realtime.protocol.events import (
     UserLogin,
     UserLogout,
     data_of,
+    document_id_of,
 )
 from realtime.protocol.positions import Position
 from realtime.store.aggregates import Aggregates
 from realtime.store.documents import Documents
 from realtime.store.feed import Feed
-from realtime.store.model import CollectionSummary, DocumentState, FeedEntry
+from realtime.store.model import CollectionSummary, DocumentState, FeedEntry, Here
 from realtime.store.people import People
 from realtime.store.topics import Topics
 
@@ -36,6 +38,7 @@ FEED: Final = "feed"
 COLLECTIONS: Final = "collections"
 CONNECTION: Final = "connection"
 OUTBOX: Final = "outbox"
+HERE: Final = "here"
 Meaning: TypeAlias = tuple[Envelope, int, Event]
 """An envelope, its offset, and what it means."""
 
@@ -76,7 +79,8 @@ class Contents:
         self.duplicates += len(meanings) - run.taken
         if run.taken:
             self.positions[channel] = Position(epoch, top)
-            self.last_event_at = now
+            if run.is_news:
+                self.last_event_at = now
             run.finish()
         return run.taken
 
@@ -127,6 +131,12 @@ class Contents:
         self.counts.add((f"type:{event.TYPE}",), 1, at=now, now=now)
         self.topics.bump((FEED, CONNECTION))
 
+    def set_here(self, changes: Mapping[str, Here | None], *, now: float) -> None:
+        """Take in how people are at this app's own pages."""
+        self.now = max(self.now, now)
+        self.people.set_here(changes, now=now)
+        self.topics.bump((HERE,))
+
     def documents(self, name: str) -> Documents:
         """Return a collection's documents, an empty lot if it is new."""
         documents = self.collections.get(name)
@@ -169,6 +179,7 @@ class _Run:
         is_replay: bool = False,
     ) -> None:
         self.taken = 0
+        self.is_news = False
         name = collection_of(channel)
         self.documents = None if name is None else contents.documents(name)
         self._contents = contents
@@ -177,7 +188,7 @@ class _Run:
         self._published_at = published_at
         self._is_replay = is_replay
         self._topics = [channel, FEED] if self.documents is None else [channel, FEED, COLLECTIONS]
-        self._tally: dict[tuple[str, float], int] = {}
+        self._tally: dict[tuple[str, float, bool], int] = {}
         self._last_at: float | None = None
 
     def take(self, envelope: Envelope, offset: int, event: Event, *, index: int) -> FeedEntry:
@@ -191,14 +202,18 @@ class _Run:
             else:
                 changed = self.documents.change(event, offset=offset, at=at, actor=actor)
             if actor is not None:
-                contents.people.note(actor, action=_kind(event), at=at, is_online=True)
+                contents.people.changed(
+                    actor, action=_kind(event), collection=event.collection, document=document_id_of(event) or "", at=at
+                )
         elif isinstance(event, _USER_EVENTS):
             contents.people.take(event, at=at)
         if actor is not None and self.taken == 0 and self.documents is not None:
             self._topics.append(USERS)
         self.taken += 1
         contents.sequence += 1
-        key = (envelope.type, at)
+        is_own = envelope.source.startswith(PEOPLE_SOURCE)
+        self.is_news |= not is_own
+        key = (envelope.type, at, is_own)
         self._tally[key] = self._tally.get(key, 0) + 1
         self._last_at = at
         moment = None if envelope.time is None else _moment(envelope.time)
@@ -210,16 +225,18 @@ class _Run:
         """Count the run and raise its topics' versions."""
         contents = self._contents
         contents.now = max(contents.now, self._now)
-        for (kind, at), count in self._tally.items():
-            contents.counts.add(self._keys(kind), count, at=at, now=self._now)
+        for (kind, at, is_own), count in self._tally.items():
+            contents.counts.add(self._keys(kind, is_own=is_own), count, at=at, now=self._now)
         if self.documents is not None and self._last_at is not None:
             self.documents.changed_at(self._last_at)
         contents.topics.bump(self._topics)
 
-    def _keys(self, event_type: str) -> tuple[str, ...]:
+    def _keys(self, event_type: str, *, is_own: bool) -> tuple[str, ...]:
         if self.documents is not None:
             return ("all", f"type:{event_type}", f"kind:{event_type.rpartition(':')[2]}", self._channel)
-        return ("all", f"type:{event_type}", "kind:user" if self._channel == USERS else "kind:system")
+        kind = "kind:user" if self._channel == USERS else "kind:system"
+        # People at our own pages are no news of what is watched: else opening a page would end its emptiness.
+        return (f"type:{event_type}", kind, "own") if is_own else ("all", f"type:{event_type}", kind)
 
 
 def _kind(event: CollectionEvent) -> str:

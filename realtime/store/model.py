@@ -174,8 +174,28 @@ class FeedEntry(msgspec.Struct, frozen=True):
         return self.event_at is not None and self.event_at - self.received_at > FUTURE_AFTER_S
 
 
+class Looking(msgspec.Struct, frozen=True, gc=False):
+    """What a page shows: the page's name, and the collection and document where there are any."""
+
+    page: str = ""
+    collection: str = ""
+    document: str = ""
+
+
+class Here(msgspec.Struct, frozen=True, gc=False):
+    """A person at this app's own pages. `tabs` are open (0: the last one has just gone), `since` their arrival."""
+
+    tabs: int
+    is_idle: bool
+    since: float
+    looking: tuple[Looking, ...] = ()
+
+
 class PersonSeen(msgspec.Struct, frozen=True, gc=False):
-    """A person as events told of them. `is_online` turns false with a logout; idling is for views to judge."""
+    """A person as events told of them. `is_online` from a login or an activity on until a logout.
+
+    `looking` is what they looked at last. `here` is what this app's own pages know of them, None when none is open.
+    """
 
     user_id: str
     is_online: bool
@@ -183,3 +203,17 @@ class PersonSeen(msgspec.Struct, frozen=True, gc=False):
     last_seen_at: float
     last_action: str
     actions: int
+    is_idle: bool = False
+    looking: Looking | None = None
+    came_at: float | None = None
+    here: Here | None = None
+
+
+class PersonDid(msgspec.Struct, frozen=True, gc=False):
+    """One thing a person did, and to what. `detail` is what the producer told besides, in short."""
+
+    user_id: str
+    at: float
+    action: str
+    looking: Looking | None = None
+    detail: str = ""

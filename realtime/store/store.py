@@ -37,7 +37,9 @@ from realtime.store.model import (
     ConnectionStatus,
     DocumentState,
     FeedEntry,
+    Here,
     OutboxEntry,
+    PersonDid,
     PersonSeen,
 )
 from realtime.store.timeline import Span
@@ -51,7 +53,8 @@ class Store:
     """Documents, feed, people, counts and the connection's status, with a version per topic.
 
     Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
-    `health` on every sample of the process; `outbox`.
+    `health` on every sample of the process; `outbox`; `here` when somebody comes to, leaves or turns to another of this
+    app's own pages.
     `users` also rises when a collection event names its actor, for that is a person seen.
     """
 
@@ -201,6 +204,12 @@ class Store:
                 self._contents.topics.bump((OUTBOX,))
                 self._changed.notify_all()
 
+    def set_here(self, changes: Mapping[str, Here | None], *, now: float) -> None:
+        """Take how people are at this app's own pages; None: no longer. O(changed people)."""
+        with self._lock:
+            self._contents.set_here(changes, now=now)
+            self._changed.notify_all()
+
     def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
         """Put an event the client raised itself into the feed. It has no position and isn't counted in `all`."""
         with self._lock:
@@ -315,15 +324,44 @@ class Store:
             entries = self._contents.feed.newest_first(channels)
         return select(entries, limit=limit, types=types, search=search)
 
-    def people(self) -> tuple[PersonSeen, ...]:
-        """Return who was seen, last seen first; at most ten thousand."""
+    def people(self, limit: int | None = None) -> tuple[PersonSeen, ...]:
+        """Return who was seen: who is online first, each lot by who was seen last; at most ten thousand. O(limit)."""
+        people = self._contents.people
         with self._lock:
-            return self._contents.people.all()
+            return people.all() if limit is None else people.newest(limit)
+
+    def person(self, user_id: str) -> PersonSeen | None:
+        """Return one person, None when they were never seen or are forgotten. O(1)."""
+        with self._lock:
+            return self._contents.people.get(user_id)
+
+    @property
+    def people_online(self) -> int:
+        """Count who is online. O(1)."""
+        with self._lock:
+            return self._contents.people.online
+
+    def done_by(self, user_id: str | None, *, limit: int = 50) -> tuple[PersonDid, ...]:
+        """Return what a person did, None: what anybody did; newest first. At most 50 of one, 200 of all. O(limit)."""
+        with self._lock:
+            return self._contents.people.done(user_id, limit=limit)
+
+    def action_counts(self, user_id: str | None = None) -> Mapping[str, int]:
+        """Return how often a person, or anybody, did what, as far back as this process remembers."""
+        people = self._contents.people
+        with self._lock:
+            return dict(people.counts) if user_id is None else people.counts_of(user_id)
+
+    def person_strip(self, user_id: str, *, now: float) -> tuple[int, ...]:
+        """Return how much a person did in each of the last sixty minutes, oldest first."""
+        with self._lock:
+            return self._contents.people.strip(user_id, now=now)
 
     def rates(self, key: str, *, now: float, bucket_s: Literal[1, 60], buckets: int) -> tuple[int, ...]:
         """Return counts per bucket, oldest first, the running one last.
 
-        Keys: `all` · `type:<type>` · `collection:<name>` · `kind:created|updated|deleted|user|system`.
+        Keys: `all` · `type:<type>` · `collection:<name>` · `kind:created|updated|deleted|user|system` · `own` (people
+        at this dashboard's pages, who aren't in `all`).
         Raises ValueError when more buckets are asked for than are kept (600 of 1 s, 1,500 of 60 s).
         """
         with self._lock:

@@ -5,7 +5,6 @@ The badge's JavaScript finds out about this tab's channel (no channel within 3 s
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,9 +14,9 @@ from realtime.live.runtime import current
 from realtime.ui.components import nothing
 from realtime.ui.hold import is_realtime
 from realtime.ui.panels import live_view
+from realtime.ui.session import session_key
 
 BADGE_KEY: Final = "tideboard.badge"
-_SESSION: Final = "tideboard.session"
 _VIEW: Final = "connection.badge"
 
 
@@ -29,7 +28,7 @@ def connection_badge(*, interval_s: float | None = None) -> Any:
     options = {
         "channel": "blocked" if is_channel_blocked() else "open",
         "refreshSeconds": _interval_s(interval_s),
-        "session": st.session_state.setdefault(_SESSION, secrets.token_hex(4)),
+        "session": session_key(),
     }
     return live_view(_VIEW, key=BADGE_KEY, options=options, on={"channel": nothing, "retry": _reconnect})
 

@@ -18,6 +18,7 @@ from realtime.ui.panels import live_view
 from realtime.ui.pending import outbox_panel
 from realtime.ui.place import go, zone
 from realtime.ui.sample_band import sample_band
+from realtime.ui.tracking import COLLECTIONS, note_view
 from realtime.views import collections
 from realtime.views.schema import label_of
 from realtime.views.urls import Place
@@ -54,6 +55,7 @@ def _waiting() -> None:
 def _browser() -> None:
     """Show one collection. A fragment: choosing a row or a filter reruns this part alone."""
     place = current_place()
+    note_view(COLLECTIONS, collection=place.collection, document=place.selected)
     with panel_heading(label_of(place.collection)):
         new_document_button(place.collection)
         export_menu(place)

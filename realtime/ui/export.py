@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import streamlit as st
+from pandas import DataFrame
 
 from realtime.live.runtime import current
+from realtime.ui.tracking import recorder
 from realtime.views import export
 from realtime.views.urls import Place
 from realtime.views.words import plural
@@ -21,13 +23,19 @@ def export_menu(place: Place) -> None:
         st.markdown(f"**{plural(selected, 'document')}**" + (" that pass the filters" if scope else ""))
         st.caption("Times as ISO 8601 with offset. The file holds what is there when you click.")
         now = time.time()
+        record = recorder()
+
+        def exported(form: str) -> DataFrame:
+            record("export", {"page": "Collections", "collection": collection, "format": form, "documents": selected})
+            return export.selected(store, collection, filters=filters)
+
         st.download_button(
-            "CSV", data=lambda: export.to_csv(export.selected(store, collection, filters=filters)), mime="text/csv",
+            "CSV", data=lambda: export.to_csv(exported("CSV")), mime="text/csv",
             file_name=export.file_name(collection, now=now, ending="csv"), on_click="ignore", width="stretch",
             icon=":material/csv:",
         )  # fmt: skip
         st.download_button(
-            "Parquet", data=lambda: export.to_parquet(export.selected(store, collection, filters=filters)),
+            "Parquet", data=lambda: export.to_parquet(exported("Parquet")),
             mime="application/vnd.apache.parquet", on_click="ignore", width="stretch", icon=":material/table:",
             file_name=export.file_name(collection, now=now, ending="parquet"),
         )  # fmt: skip

@@ -6,6 +6,7 @@ import streamlit as st
 
 from realtime.live.runtime import current
 from realtime.ui.place import go, here
+from realtime.ui.tracking import COLLECTIONS, track_action
 from realtime.views import collections
 from realtime.views.schema import label_of
 from realtime.views.urls import Place
@@ -20,6 +21,7 @@ def filter_row(place: Place) -> None:
 
     def search() -> None:
         go(search=st.session_state[keys["search"]].strip())
+        _tell(place.collection)
 
     def field() -> None:
         st.session_state.pop(keys["value"], None)
@@ -27,6 +29,7 @@ def filter_row(place: Place) -> None:
 
     def value() -> None:
         go(value=st.session_state[keys["value"]] or "")
+        _tell(place.collection)
 
     def clear() -> None:
         for key in keys.values():
@@ -51,6 +54,13 @@ def filter_row(place: Place) -> None:
             )  # fmt: skip
         if not place.filters.is_empty:
             st.button("Clear filters", icon=":material/filter_alt_off:", type="tertiary", on_click=clear)
+
+
+def _tell(collection: str) -> None:
+    """Record what a person filters by, once there is a filter."""
+    words = here().filters.describe()
+    if words:
+        track_action("filter", {"page": COLLECTIONS, "collection": collection, "filter": words[:200]})
 
 
 def chart_choice(place: Place) -> str:

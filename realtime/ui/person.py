@@ -11,7 +11,9 @@ from urllib.parse import unquote
 
 import streamlit as st
 
+from realtime.live.runtime import current
 from realtime.notifications.text import clean
+from realtime.ui.session import session_key
 
 COOKIE: Final = "tideboard_person"
 LONGEST_NAME: Final = 60
@@ -32,11 +34,16 @@ LOCAL: Final = Person("local", "You")
 
 
 class PersonEnvelope(TypedDict):
-    """What panels are told. `turn` rises with every choice; `chosen` is what the cookie keeps, empty for nothing."""
+    """What panels are told. `turn` rises with every choice; `chosen` is what the cookie keeps, empty for nothing.
+
+    `tab` names the tab they are at, which counts as idle after `idleSeconds` without input.
+    """
 
     id: str
     chosen: str
     turn: int
+    tab: str
+    idleSeconds: float
 
 
 def named(text: str) -> Person:
@@ -54,7 +61,10 @@ def current_person() -> Person:
 def person_envelope() -> PersonEnvelope:
     """Return who is at this page, for a panel's data."""
     person, turn = _choice()
-    return PersonEnvelope(id=person.id, chosen="" if person == LOCAL else person.name, turn=turn)
+    return PersonEnvelope(
+        id=person.id, chosen="" if person == LOCAL else person.name, turn=turn, tab=session_key(),
+        idleSeconds=current().settings.presence_idle_s,
+    )  # fmt: skip
 
 
 def person_field() -> None:

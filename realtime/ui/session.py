@@ -5,12 +5,15 @@ Streamlit calls the release about two seconds after the tab is closed. Threads: 
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Hashable
+from typing import Final
 
 import streamlit as st
 
 Release = Callable[[], None]
+_KEY: Final = "tideboard.session"
 
 
 class Subscriptions:
@@ -48,6 +51,12 @@ class Subscriptions:
                 return
             del self._releases[identity]
         release()
+
+
+def session_key() -> str:
+    """Return what names this browser session, which is one page load of one tab."""
+    key: str = st.session_state.setdefault(_KEY, secrets.token_hex(8))
+    return key
 
 
 @st.cache_resource(scope="session", on_release=Subscriptions.release_all, show_spinner=False)

@@ -13,6 +13,7 @@ from realtime.errors import ConflictError, EventError, NotConnected, TideboardEr
 from realtime.live.runtime import current
 from realtime.protocol.events import JsonObject
 from realtime.ui.person import current_person
+from realtime.ui.tracking import COLLECTIONS, track_action
 from realtime.views.editing import Verb, envelope, explain
 
 _WAIT_S: Final = 3.0
@@ -40,6 +41,17 @@ class Outcome:
 
 
 def write(
+    verb: Verb, collection: str, document: JsonObject, *, expected_offset: int | None, follows: int | None = None
+) -> Outcome:
+    """Send one change as `sent` does, and record that the person at this page made it."""
+    outcome = sent(verb, collection, document, expected_offset=expected_offset, follows=follows)
+    if not outcome.reason:
+        about = {"page": COLLECTIONS, "collection": collection, "document": outcome.identifier, "kind": verb}
+        track_action("edit", about)
+    return outcome
+
+
+def sent(
     verb: Verb, collection: str, document: JsonObject, *, expected_offset: int | None, follows: int | None = None
 ) -> Outcome:
     """Send one change and wait a moment for its acknowledgement. Never raises for what the other side says.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ROWS_SHOWN: Final = 50
 _SETTLES_AFTER_S: Final = 1.0
 _CONFIRMED_SHOWN_S: Final = 5.0
+_UNSEEN: Final = ("user:",)
 _VERBS: Final = {"created": "Create", "updated": "Change", "deleted": "Delete"}
 # state -> shape, word, tone
 _LOOKS: Final[dict[OutboxState, tuple[str, str, Tone]]] = {
@@ -35,7 +36,7 @@ def waiting(store: Store, *, now: float, collection: str = "", id: str = "") -> 
     now (0: gone), which deciding for one's own version is based on. Of one document, `changes` say what would change.
     """
     is_linked = store.connection.is_connected
-    entries = [entry for entry in store.outbox if not id or entry.document == (collection, id)]
+    entries = [entry for entry in changes(store) if not id or entry.document == (collection, id)]
     refused = {entry.document for entry in entries if entry.state is OutboxState.REFUSED and entry.document}
     shown = [entry for entry in entries if _is_shown(entry, is_linked=is_linked, now=now)]
     shown.sort(key=lambda entry: (entry.state is not OutboxState.REFUSED, entry.number))
@@ -49,7 +50,12 @@ def waiting(store: Store, *, now: float, collection: str = "", id: str = "") -> 
 
 def count(store: Store, *, is_refused: bool = False) -> int:
     """Count what waits, or what is refused."""
-    return sum(entry.state is OutboxState.REFUSED if is_refused else entry.is_open for entry in store.outbox)
+    return sum(entry.state is OutboxState.REFUSED if is_refused else entry.is_open for entry in changes(store))
+
+
+def changes(store: Store) -> list[OutboxEntry]:
+    """Return what people changed; that they are here leaves by the same way, and isn't their concern."""
+    return [entry for entry in store.outbox if not entry.type.startswith(_UNSEEN)]
 
 
 def newest_waiting(store: Store, collection: str, identifier: str) -> OutboxEntry | None:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from realtime.store.aggregates import KEYS_KEPT, OVERFLOW_KEY, Aggregates, Ring
 from realtime.store.freshness import UsualGap
-from realtime.store.people import People
 from realtime.store.topics import Topics
 from tests.store.making import NOW
 
@@ -130,21 +129,3 @@ def test_no_gap_is_known_before_two_changes() -> None:
     assert _gap_after([]) is None
     assert _gap_after([5.0]) is None
     assert _gap_after([5.0, 5.0, 3.0]) is None
-
-
-def test_people_are_bounded_and_the_longest_unseen_goes_first() -> None:
-    """What is dropped is counted."""
-    people = People(kept=2)
-    for at, person in enumerate(("ann", "bob", "ann", "cy")):
-        people.note(person, action="x", at=float(at), is_online=True)
-    assert [person.user_id for person in people.all()] == ["cy", "ann"]
-    assert people.forgotten == 1
-
-
-def test_what_is_told_late_says_nothing_about_now() -> None:
-    """An old login in the history doesn't bring back someone who has left."""
-    people = People()
-    people.note("ann", action="logout", at=10.0, is_online=False)
-    people.note("ann", action="login", at=5.0, is_online=True)
-    (ann,) = people.all()
-    assert (ann.is_online, ann.last_action, ann.first_seen_at, ann.actions) == (False, "logout", 5.0, 2)

@@ -225,7 +225,7 @@ def test_people_are_those_who_came_acted_or_changed_something() -> None:
     _apply(store, login("ann"), login("bob"), logout("bob"), acted("ann", "export"), channel="users")
     _apply(store, created("a", actor="cy"))
     people = {person.user_id: person for person in store.people()}
-    assert [person.user_id for person in store.people()] == ["cy", "ann", "bob"]
+    assert [person.user_id for person in store.people()] == ["ann", "cy", "bob"]
     assert (people["ann"].is_online, people["bob"].is_online) == (True, False)
     assert (people["ann"].last_action, people["ann"].actions) == ("export", 2)
     assert people["cy"].last_action == "created"

@@ -3,6 +3,7 @@
 // It keeps the newest value of each view and tells its listeners; it draws nothing.
 
 import { applyPatch } from "./patch.js";
+import { currentPerson, watchPerson } from "./person.js";
 
 const ADDRESS = new URL("../../channel", import.meta.url);
 ADDRESS.protocol = ADDRESS.protocol === "https:" ? "wss:" : "ws:";
@@ -16,6 +17,7 @@ const RELEASE_AFTER_MS = 1000; // a component that Streamlit mounts anew takes i
 const BLOCKED_FIRST_MS = 3000;
 const BLOCKED_AFTER_MS = 5000;
 const ASK_AGAIN_MS = 3000;
+const REDIAL_AFTER_MS = 250; // all panels have the new person's tickets by then
 const TICKET_REFUSED = new Set([101, 103, 109]); // unauthorized, permission denied, token expired
 
 const subscriptions = new Map();
@@ -39,7 +41,7 @@ let saidHidden = false;
 let leads = false; // whether this tab is the one that shows its person's toasts
 let askedAt = -Infinity;
 const waitingFor = new Map(); // command id -> what to do with its reply
-const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0 };
+const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0, person: 0 };
 
 /**
  * Follow a view. `listener.changed({epoch, version, value})` is called with what is known at once, and with every newer
@@ -240,11 +242,30 @@ function welcomed(reply) {
   answersWithPong = pong;
   silenceMs = (ping || 25) * 1000 + PING_SLACK_MS;
   become("syncing");
+  introduce();
   if (document.hidden) hide(); // before anything is shown, so that it isn't taken for a tab somebody sees
   for (const subscription of subscriptions.values()) {
     if (subscription.listeners.size > 0 && subscription.state !== "refused") ask(subscription);
   }
   settle();
+}
+
+/** Say which tab this is and whether somebody is at it; who, the tickets say. */
+function introduce() {
+  const { tab, isIdle } = currentPerson();
+  if (tab) send({ send: { data: { tab, idle: isIdle } } });
+}
+
+/** A connection is one person's: when another takes over the tab, it gets one of its own. */
+function turnTo({ isOther }) {
+  if (!isOther) return introduce();
+  clearTimeout(timers.person);
+  timers.person = setTimeout(() => {
+    if (!isOpen()) return;
+    for (const subscription of subscriptions.values()) if (subscription.state !== "refused") subscription.state = "new";
+    saidHidden = false;
+    dial();
+  }, REDIAL_AFTER_MS);
 }
 
 function ask(subscription) {
@@ -350,6 +371,7 @@ function comeBack() {
   else if (isOpen() && Date.now() - lastHeardAt > silenceMs) dial();
 }
 
+watchPerson(turnTo);
 document.addEventListener("visibilitychange", () => (document.hidden ? hideLater() : comeBack()));
 addEventListener("online", () => state === "waiting" && dial());
 addEventListener("pagehide", () => {

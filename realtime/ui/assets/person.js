@@ -1,13 +1,25 @@
-// Remembers, for the whole tab, who is at it. A choice of name is kept in a cookie, which the server reads before the
-// first paint of the next tab of this browser.
+// Remembers, for the whole tab, who is at it and whether they are: after minutes without input the tab is idle. A choice of
+// name is kept in a cookie, which the server reads before the first paint of the next tab of this browser.
 
-let person = { id: "", chosen: "", turn: -1 };
+const INPUTS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
+const LOOK_EVERY_MS = 5000;
 
-/** Take over what the page says. An older turn is ignored: a panel may be mounted with old data. */
+let person = { id: "", chosen: "", turn: -1, tab: "", idleSeconds: Infinity };
+let isIdle = false;
+let touchedAt = Date.now();
+let looking = 0;
+const watchers = new Set();
+
+/** Take over what the page says. An older turn of the same tab is ignored: a panel may be mounted with old data. */
 export function setPerson(next) {
-  if (!next || next.turn <= person.turn) return;
-  person = next;
+  if (!next || (next.tab === person.tab && next.turn <= person.turn)) return;
+  const isOther = person.id !== "" && (next.id !== person.id || next.tab !== person.tab);
   if (next.turn > 0) keep(next.chosen); // turn 0 is what the cookie said
+  person = next;
+  if (isOther) tell({ isOther });
+  if (looking) return;
+  for (const input of INPUTS) addEventListener(input, touched, { capture: true, passive: true });
+  looking = setInterval(look, Math.min(LOOK_EVERY_MS, person.idleSeconds * 250));
 }
 
 function keep(name) {
@@ -15,7 +27,31 @@ function keep(name) {
   document.cookie = `tideboard_person=${encodeURIComponent(name)}; path=/; ${life}; samesite=lax`;
 }
 
-/** Return {id, chosen, turn}. */
+/** Return {id, chosen, turn, tab, idleSeconds, isIdle}. */
 export function currentPerson() {
-  return person;
+  return { ...person, isIdle };
+}
+
+/** Be told when somebody else is at the tab (`isOther`), or when whoever is falls idle or is back. */
+export function watchPerson(watcher) {
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+function tell(change) {
+  for (const watcher of watchers) watcher(change);
+}
+
+function touched() {
+  touchedAt = Date.now();
+  if (isIdle) become(false);
+}
+
+function look() {
+  if (!isIdle && Date.now() - touchedAt >= person.idleSeconds * 1000) become(true);
+}
+
+function become(next) {
+  isIdle = next;
+  tell({ isOther: false });
 }
