@@ -176,7 +176,8 @@ class Presence:
         if someone.viewed == looking:
             return []
         someone.viewed = looking
-        return self._did(person, "view", msgspec.structs.asdict(looking), now=now)
+        told = {name: text for name, text in msgspec.structs.asdict(looking).items() if text}
+        return self._did(person, "view", told, now=now)
 
     def did(self, person: str, action: str, metadata: Mapping[str, Any], *, now: float) -> Effects:
         """Take in that a person did something. Beyond twenty at once and one in two seconds it is counted, not told."""

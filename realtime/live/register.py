@@ -1,4 +1,7 @@
-"""Brings what connections do to attendance, as facts about tabs of people. Knows no views. Threads: the event loop's."""
+"""Brings what connections do to attendance, as facts about tabs of people. Knows no views.
+
+Threads: the event loop's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from realtime.protocol.codes import DisconnectCode
 
 
 class Register:
-    """Whose tabs are open, by their live channels. `silence_s`: how long one was silent when the hub ends it for that."""
+    """Whose tabs are open, by their live channels.
+
+    `silence_s` is how long a connection was silent when the hub ends it for that.
+    """
 
     def __init__(self, attendance: Attendance, *, silence_s: float) -> None:
         self._attendance = attendance

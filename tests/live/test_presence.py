@@ -115,7 +115,7 @@ def test_a_look_is_told_once() -> None:
     presence.opened("a", "ann", now=0.0)
     (view,) = presence.looked("a", "ann", FLIGHTS, now=1.0)
     assert isinstance(view, Did)
-    assert (view.action, view.metadata) == ("view", {"page": "Collections", "collection": "flights", "document": ""})
+    assert (view.action, view.metadata) == ("view", {"page": "Collections", "collection": "flights"})
     assert presence.looked("a", "ann", FLIGHTS, now=2.0) == []
     presence.opened("b", "ann", now=3.0)
     assert presence.looked("b", "ann", FLIGHTS, now=3.0) == []
