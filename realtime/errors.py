@@ -8,7 +8,8 @@ TideboardError
 ├── CommandError         the other side refused one command: code + message (connection lives on)
 ├── Disconnect           the connection has to end, with a code of the protocol
 ├── StorageError         the log can't be written or read now; nothing was stored
-│   └── StorageFull      … because the disk is full
+│   ├── StorageFull      … because the disk is full
+│   └── ReadOnly         … because an operator has switched writing off
 ├── ConflictError        the document changed since the caller read it
 ├── NotConnected         a command needs a live connection
 ├── OutboxError          an emit can't be kept, so it was refused: nothing was sent
@@ -87,6 +88,10 @@ class StorageError(TideboardError):
 
 class StorageFull(StorageError):
     """The disk is full; nothing of this write was stored."""
+
+
+class ReadOnly(StorageError):
+    """An operator has switched writing off; nothing of this write was stored. The text is for people."""
 
 
 class ConflictError(TideboardError):

@@ -32,6 +32,12 @@ def _tail() -> click.Command:
     return tail
 
 
+def _flag() -> click.Command:
+    from realtime.cli.flag import flag
+
+    return flag
+
+
 def _settings() -> click.Command:
     from realtime.cli.settings import settings
 
@@ -48,6 +54,7 @@ _COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "gateway": _gateway,
     "send": _send,
     "tail": _tail,
+    "flag": _flag,
     "settings": _settings,
     "bench": _bench,
 }
@@ -92,6 +99,8 @@ def main() -> None:
     Run the gateway alone, and let the dashboard use it:
       python -m realtime gateway --port 8601 --data /var/lib/tideboard
       TIDEBOARD_GATEWAY_URL=http://127.0.0.1:8601 make run
+    Switch something off while it runs:
+      python -m realtime flag set websocket off
     See every setting there is:
       python -m realtime settings
     """

@@ -141,6 +141,16 @@ ENDPOINTS: Final = (
         answers={200: "Revocations", 403: "Problem"},
     ),
     Endpoint(
+        method="GET", path="/api/flags", handler="flags.show_flags",
+        summary="Tell where the flags stand, with error rate and latency now and before the last change",
+        answers={200: "FlagsTold", 403: "Problem"},
+    ),
+    Endpoint(
+        method="PUT", path="/api/flags", handler="flags.set_flags",
+        summary="Switch flags for a share of the people, 0 to 100; in effect at once, everywhere",
+        body="FlagChange", answers={200: "FlagsTold", 403: "Problem", 422: "Problem"},
+    ),
+    Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
         is_open=True,

@@ -27,6 +27,8 @@ from realtime.gateway.access import Access
 from realtime.gateway.announcer import Announcer
 from realtime.gateway.audit import Audit
 from realtime.gateway.documents import Documents
+from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
+from realtime.gateway.flags import FlagFile
 from realtime.gateway.folder import claimed
 from realtime.gateway.http import Api, routes
 from realtime.gateway.http_access import HttpAccess
@@ -34,6 +36,7 @@ from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_flags import FlagRoutes
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
@@ -56,6 +59,7 @@ SOCKET_PATH: Final = "/connection/websocket"
 class _Running:
     log: EventLog
     ingest: Ingest
+    flags: FlagFile
     socket: Socket
     inboxes: Inboxes
     api: Api
@@ -92,6 +96,11 @@ class Gateway:
         """Return the way into the log. Raises NotRunning outside of `running`."""
         return self._current().ingest
 
+    @property
+    def flags(self) -> FlagFile:
+        """Return what an operator has switched. Raises NotRunning outside of `running`."""
+        return self._current().flags
+
     def routes(self) -> list[BaseRoute]:
         """Make the routes of the HTTP API and of the socket."""
         http = routes(lambda: self._current().api, authorize=self._authorize)
@@ -100,7 +109,12 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run while the block does. Raises StartError, one sentence, when the data folder can't be used."""
-        with claimed(self._settings.data_dir) as folder, self._audited(), self._remembered(folder) as revocations:
+        with (
+            claimed(self._settings.data_dir) as folder,
+            self._audited(),
+            self._remembered(folder) as revocations,
+            self._flagged(folder) as flags,
+        ):
             announcers: list[Announcer] = []
 
             def committed(stored: Sequence[Stored]) -> None:
@@ -113,9 +127,10 @@ class Gateway:
                 critical_kept=self._settings.critical_kept, on_commit=committed, now=self._now,
             )  # fmt: skip
             try:
-                self._running = running = self._assemble(log, revocations)
+                self._running = running = self._assemble(log, revocations, flags)
                 loop = asyncio.get_running_loop()
                 socket = running.socket
+                flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
                 announcers.append(
                     Announcer(
                         loop,
@@ -153,12 +168,20 @@ class Gateway:
         finally:
             revocations.close()
 
-    def _assemble(self, log: EventLog, revocations: Revocations) -> _Running:
+    @contextmanager
+    def _flagged(self, folder: Path) -> Iterator[FlagFile]:
+        flags = FlagFile.open(folder / FLAGS_NAME, now=self._now)
+        try:
+            yield flags
+        finally:
+            flags.close()
+
+    def _assemble(self, log: EventLog, revocations: Revocations, flags: FlagFile) -> _Running:
         settings = self._settings
         access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
         http_access = HttpAccess(access, api_key=settings.api_key, now=self._now)
-        ingest = Ingest(log, settings=settings, now=self._now)
-        socket = Socket(log, ingest, settings=settings, access=access, now=self._now)
+        ingest = Ingest(log, settings=settings, flags=flags, now=self._now)
+        socket = Socket(log, ingest, settings=settings, access=access, flags=flags, now=self._now)
         rights = InboxRights(is_open=access.is_open)
         inboxes = Inboxes(log)
         revocations.on_bar = socket.barred
@@ -169,9 +192,10 @@ class Gateway:
             CriticalRoutes(log, socket.redeliverer, settings=settings),
             InboxRoutes(inboxes, rights),
             RevocationRoutes(revocations, access, settings=settings, now=self._now),
+            FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             StateRoutes(log, version=tideboard_version()),
         )
-        return _Running(log, ingest, socket, inboxes, api, revocations, http_access)
+        return _Running(log, ingest, flags, socket, inboxes, api, revocations, http_access)
 
     def _current(self) -> _Running:
         if self._running is None:

@@ -14,6 +14,7 @@ from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
+from realtime.gateway.http_flags import FlagRoutes
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
@@ -32,6 +33,7 @@ class Api:
     criticals: CriticalRoutes
     inbox: InboxRoutes
     revocations: RevocationRoutes
+    flags: FlagRoutes
     state: StateRoutes
 
 

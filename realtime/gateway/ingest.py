@@ -9,17 +9,22 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from realtime import metrics
 from realtime.config import Settings
-from realtime.errors import ConflictError, EventError, NoticeError, StorageError
+from realtime.errors import ConflictError, EventError, NoticeError, ReadOnly, StorageError
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
+from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
 from realtime.notifications.commands import read_command
+from realtime.protocol.channels import USERS
 from realtime.protocol.events import Event, InboxCommand, channel_of, check_event, encode_envelope
+from realtime.protocol.flags import READ_ONLY
+from realtime.pulse import PULSE, WRITES
 
 _LOG: Final = logging.getLogger(__name__)
 _SLICE: Final = 100
@@ -29,6 +34,7 @@ MAX_CHANNELS: Final = 10_000
 STORED: Final = "stored"
 DUPLICATE: Final = "duplicate"
 REFUSED: Final = "refused"
+READ_ONLY_WORDS: Final = "Read-only: an operator has switched changes off for now, nothing was stored; send it later."
 
 Check: TypeAlias = Callable[[Event], None]
 
@@ -60,10 +66,13 @@ class Report(msgspec.Struct, frozen=True):
 class Ingest:
     """The one way into the log."""
 
-    def __init__(self, log: EventLog, *, settings: Settings, now: Callable[[], float]) -> None:
+    def __init__(
+        self, log: EventLog, *, settings: Settings, now: Callable[[], float], flags: Switches | None = None
+    ) -> None:
         self._log = log
         self._settings = settings
         self._now = now
+        self._flags = flags or Untouched()
 
     async def take_body(
         self,
@@ -137,14 +146,31 @@ class Ingest:
         return Accepted(envelope, event, channel, raw)
 
     async def store(self, accepted: Sequence[Accepted], *, expected: int | None = None) -> list[Stored]:
-        """Store judged events, all or none. Raises ConflictError, StorageError, StorageFull."""
+        """Store judged events, all or none. Raises ConflictError, StorageError, StorageFull, ReadOnly."""
         if not accepted:
             return []
-        stored = await asyncio.wrap_future(self._log.append(accepted, expected=expected))
+        self._check_writable(accepted)
+        began = perf_counter()
+        try:
+            stored = await asyncio.wrap_future(self._log.append(accepted, expected=expected))
+        except StorageError:
+            PULSE.note(WRITES, perf_counter() - began, is_error=True)
+            raise
+        PULSE.note(WRITES, perf_counter() - began)
         repeated = sum(one.is_duplicate for one in stored)
         if repeated:
             metrics.EVENTS_DUPLICATE.inc(repeated)
         return stored
+
+    def _check_writable(self, accepted: Sequence[Accepted]) -> None:
+        """Refuse changes while an operator has switched writing off, all of a posting when it is off for one in it.
+
+        People's comings and goings and their own inboxes go on: they change nobody's documents.
+        """
+        for one in accepted:
+            is_own = one.channel == USERS or isinstance(one.event, InboxCommand)
+            if not is_own and self._flags.is_on(READ_ONLY, one.envelope.actor or one.envelope.source):
+                raise ReadOnly(READ_ONLY_WORDS)
 
     async def keep(self, refusals: Sequence[Refusal]) -> None:
         """Keep refusals where they can be listed; a failure is only logged, for the producer has its answer anyway."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
+from realtime.gateway.http_flags import FlagChange, FlagsTold
 from realtime.gateway.ingest import Report
 from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
 from realtime.notifications.inbox_state import Inbox
@@ -114,7 +115,19 @@ def _answer(endpoint: Endpoint, status: int, schema: str) -> _Json:
 
 def _schemas() -> _Json:
     _, made = msgspec.json.schema_components(
-        [Envelope, Report, RefusalRow, Position, HistoryRequest, CriticalAt, DeadLetter, Redelivery, Inbox],
+        [
+            Envelope,
+            Report,
+            RefusalRow,
+            Position,
+            HistoryRequest,
+            CriticalAt,
+            DeadLetter,
+            Redelivery,
+            Inbox,
+            FlagsTold,
+            FlagChange,
+        ],
         ref_template="#/components/schemas/{name}",
     )
     return {**made, **_WRITTEN}

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from realtime.config import Settings
-from realtime.errors import CommandError, ConflictError, EventError, NotRunning, StorageError, StorageFull
+from realtime.errors import CommandError, ConflictError, EventError, NotRunning, ReadOnly, StorageError, StorageFull
 from realtime.gateway.bodies import HTTP_STATUS, Kind, Malformed, body_too_large, decode_item, inflate, kind_of
 from realtime.gateway.http_access import TOKEN_IN_URL, has_token_in_url
 from realtime.gateway.records import MUST_BE_NEW
@@ -77,6 +77,8 @@ def answer_to(error: EventError | ConflictError | StorageError | CommandError) -
         return problem("conflict", str(error), status=412)
     if isinstance(error, StorageFull):
         return problem("storage_full", str(error), status=507, headers={"Retry-After": "10"})
+    if isinstance(error, ReadOnly):
+        return problem("read_only", str(error), status=503, headers={"Retry-After": "5"})
     if isinstance(error, StorageError):
         return problem("storage_unavailable", str(error), status=503, headers={"Retry-After": "1"})
     status = _COMMAND_STATUS.get(error.code, 400)

@@ -14,9 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from realtime.config import Settings
-from realtime.errors import EventError, StorageError
+from realtime.errors import CommandError, EventError, ReadOnly, StorageError
 from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
+from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
@@ -27,6 +28,7 @@ from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.metrics import RECOVERIES
 from realtime.protocol.channels import is_known_channel
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
+from realtime.protocol.flags import WEBSOCKET, Flags
 from realtime.protocol.frames import (
     ConnectRequest,
     HistoryRequest,
@@ -36,6 +38,7 @@ from realtime.protocol.frames import (
     SubscribeRequest,
 )
 from realtime.protocol.positions import Position
+from realtime.pulse import SOCKETS
 
 MOST_RECOVERED: Final = 10_000
 """Events one resume may bring; who missed more takes a snapshot, which is cheaper by then."""
@@ -45,6 +48,7 @@ _MOST_HISTORY: Final = 10_000
 class _Greeting(msgspec.Struct, frozen=True):
     announce: bool = False
     consumer: str | None = None
+    flags: bool = False
 
 
 class _Expect(msgspec.Struct):
@@ -66,16 +70,20 @@ class Socket:
         *,
         settings: Settings,
         access: Access,
+        flags: Switches | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
         self._ingest = ingest
         self._settings = settings
         self._access = access
+        self._flags = flags or Untouched()
         self._now = now
         self._told_of_channels: dict[Member, None] = {}
         self._rights = InboxRights(is_open=self._access.is_open)
         self._identities: dict[Member, Identity] = {}
+        self._told_of_flags: dict[Member, None] = {}
+        self._persons: dict[Member, str] = {}
         self._consumers: dict[Member, str] = {}
         self._shared: SharedReads[HistoryPage] = SharedReads()
         self.redeliverer = Redeliverer(
@@ -88,6 +96,7 @@ class Socket:
         self.hub = Hub(
             self,
             name="gateway",
+            subject=SOCKETS,
             ping_s=settings.ping_interval_s,
             queue_bytes=settings.queue_bytes,
             max_frame_bytes=settings.max_body_bytes + 65_536,
@@ -112,27 +121,45 @@ class Socket:
             if is_barred_by(identity, bar):
                 member.disconnect(hang_up(code))
 
+    def switched(self, flags: Flags) -> None:
+        """Tell those who asked for it how the flags stand now, and send away those whose socket was switched off."""
+        news = msgspec.json.encode({"flags": flags})
+        for member in list(self._told_of_flags):
+            member.message(news)
+        for member, person in list(self._persons.items()):
+            if not flags.is_on(WEBSOCKET, person):
+                member.disconnect(hang_up(DisconnectCode.WEBSOCKET_OFF))
+
     # -- the hub's questions -----------------------------------------------------------------------------------
 
-    async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:  # noqa: ARG002
-        """Say who it is by its token; remember whether it wants to hear of new channels."""
+    async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
+        """Say who it is by its token; remember whether it wants to hear of new channels and of flags."""
         await self._access.prepare(request.token)
         identity = self._access.identify(request.token, now=self._now())
         greeting = _greeting(bytes(request.data))
+        person = _person(identity, greeting, peer)
+        if not self._flags.is_on(WEBSOCKET, person):
+            raise hang_up(DisconnectCode.WEBSOCKET_OFF)
         if greeting.consumer is not None:
             consumer = consumer_of(greeting.consumer, user=identity.user)
             await self.redeliverer.meet(consumer)
             self._access.check(identity)  # who was barred meanwhile wasn't connected yet, so nobody hung up on it
             self._consumers[member] = consumer
-        self._identities[member] = identity
+        self._identities[member], self._persons[member] = identity, person
         if greeting.announce:
             self._told_of_channels[member] = None
+        if greeting.flags:
+            self._told_of_flags[member] = None
         return Granted(
             user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels
         )
 
     def opened(self, member: Member) -> None:
-        """Send a consumer what it has yet to acknowledge."""
+        """Send a consumer what it has yet to acknowledge, and who asked for it how the flags stand."""
+        if member in self._told_of_flags:
+            member.message(msgspec.json.encode({"flags": self._flags.current}))
+        if not self._flags.is_on(WEBSOCKET, self._persons.get(member, "")):  # switched while it was let in
+            member.disconnect(hang_up(DisconnectCode.WEBSOCKET_OFF))
         consumer = self._consumers.get(member)
         if consumer is not None:
             self.redeliverer.opened(member, consumer)
@@ -159,7 +186,7 @@ class Socket:
         try:
             await self._ingest.store([accepted])
         except StorageError as error:
-            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+            raise _unstored(error) from error
 
     async def history(self, member: Member, request: HistoryRequest) -> HistoryResult:
         """Read a part of a stream; limit 0 reads the position only, -1 as much as one page takes."""
@@ -213,6 +240,8 @@ class Socket:
         """Forget the connection."""
         self._identities.pop(member, None)
         self._told_of_channels.pop(member, None)
+        self._told_of_flags.pop(member, None)
+        self._persons.pop(member, None)
         consumer = self._consumers.pop(member, None)
         if consumer is not None:
             self.redeliverer.closed(member, consumer)
@@ -266,7 +295,7 @@ class Socket:
         except msgspec.ValidationError as error:
             raise refuse(ErrorCode.BAD_REQUEST, message=f"ack needs the events' positions: {error}") from error
         except StorageError as error:
-            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+            raise _unstored(error) from error
 
     async def _take(self, member: Member, data: bytes) -> Report:
         most = self._settings.max_batch_events
@@ -285,7 +314,7 @@ class Socket:
                 check=partial(self._rights.check, self.identity(member)),
             )
         except StorageError as error:
-            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+            raise _unstored(error) from error
 
     async def _read(
         self, channel: str, *, since: Position | None, limit: int, most_bytes: int, reverse: bool = False
@@ -295,7 +324,20 @@ class Socket:
                 self._log.read, channel, since=since, limit=limit, reverse=reverse, most_bytes=most_bytes
             )
         except StorageError as error:
-            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+            raise _unstored(error) from error
+
+
+def _person(identity: Identity, greeting: _Greeting, peer: Peer) -> str:
+    """Say whom a roll-out counts this as: apps, which share a name, by their data folder; strangers by address."""
+    named = "" if identity.is_app else identity.user
+    return named or greeting.consumer or identity.user or peer.address.rpartition(":")[0]
+
+
+def _unstored(error: StorageError) -> CommandError:
+    """Say that something isn't stored, or read, for now: worth trying again, also where an operator forbids it."""
+    if isinstance(error, ReadOnly):
+        return CommandError(int(ErrorCode.PERMISSION_DENIED), str(error), is_temporary=True)
+    return refuse(ErrorCode.INTERNAL, message=str(error))
 
 
 def _decoded(data: bytes) -> Any:
@@ -314,7 +356,7 @@ def _greeting(data: bytes) -> _Greeting:
         consumer = msgspec.convert(item.get("consumer"), ConsumerName | None)
     except msgspec.ValidationError as error:
         raise refuse(ErrorCode.BAD_REQUEST, message=f"this can't name a consumer: {error}") from error
-    return _Greeting(announce=item.get("announce") is True, consumer=consumer)
+    return _Greeting(announce=item.get("announce") is True, consumer=consumer, flags=item.get("flags") is True)
 
 
 def _replayed(record: Record) -> OutPublication:

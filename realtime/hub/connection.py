@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from time import perf_counter
 from typing import Any, Final
 
 from starlette.websockets import WebSocket
@@ -43,6 +44,7 @@ from realtime.protocol.frames import (
     TokenRequest,
     decode_commands,
 )
+from realtime.pulse import PULSE
 
 _LOG = logging.getLogger(__name__)
 MAX_WAITING: Final = 64
@@ -65,6 +67,7 @@ class Connection:
         door: Door,
         tally: Tally,
         hub: str,
+        subject: str,
         queue_bytes: int,
         max_frame_bytes: int,
         clock: Callable[[], float],
@@ -83,6 +86,7 @@ class Connection:
         self._backend = backend
         self._fanout = fanout
         self._hub = hub
+        self._subject = subject
         self._max_frame_bytes = max_frame_bytes
         self._clock = clock
         self._was_let_in = False
@@ -204,6 +208,7 @@ class Connection:
         """Close the connection because it can't keep up; it will come back and resume."""
         if not self.is_closed:
             SLOW_CLOSED.labels(self._hub).inc()
+            PULSE.note(self._subject, None, is_error=True)
             _LOG.info("%s: closed as slow", self.client)
             self.disconnect(hang_up(DisconnectCode.SLOW))
 
@@ -285,15 +290,19 @@ class Connection:
         task.add_done_callback(self._asks.discard)
 
     async def _answer(self, ask: Ask) -> None:
+        began, is_error = perf_counter(), False
         try:
             effects = await self._consult(ask)
         except CommandError as error:
+            is_error = error.code == ErrorCode.INTERNAL  # the others are the peer's doing
             effects = self.session.refused(ask, error)
         except Disconnect as disconnect:
             effects = self.session.hang_up(disconnect)
         except Exception:
             _LOG.exception("%s: %s failed", self.client, ask.verb)
+            is_error = True
             effects = self.session.refused(ask, refuse(ErrorCode.INTERNAL))
+        PULSE.note(self._subject, perf_counter() - began, is_error=is_error)
         self.carry_out(effects)
 
     async def _consult(self, ask: Ask) -> Effects:

@@ -42,6 +42,7 @@ class Hub:
         backend: Backend,
         *,
         name: str,
+        subject: str = "",
         ping_s: float = 25.0,
         queue_bytes: int = 1_048_576,
         max_frame_bytes: int = 2_097_152,
@@ -51,10 +52,14 @@ class Hub:
         clock: Callable[[], float] = time.time,
         door: Door | None = None,
     ) -> None:
-        """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics."""
+        """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics.
+
+        `subject` is what the pulse counts its answers as; its name if it isn't given.
+        """
         self._door = door or Door()
         self._tally = Tally(name)
         self.name = name
+        self._subject = subject or name
         self._backend = backend
         self._queue_bytes = queue_bytes
         self._max_frame_bytes = max_frame_bytes
@@ -156,6 +161,7 @@ class Hub:
             door=self._door,
             tally=self._tally,
             hub=self.name,
+            subject=self._subject,
             queue_bytes=self._queue_bytes,
             max_frame_bytes=self._max_frame_bytes,
             clock=self._clock,

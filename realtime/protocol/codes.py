@@ -54,6 +54,7 @@ class DisconnectCode(IntEnum):
     PERMISSION_DENIED = 3507
     NOT_AVAILABLE = 3508
     TOO_MANY_ERRORS = 3509
+    WEBSOCKET_OFF = 4000
 
 
 class UnsubscribeCode(IntEnum):
@@ -108,6 +109,8 @@ _DISCONNECT_TEXT: Final = {
     DisconnectCode.PERMISSION_DENIED: "permission denied",
     DisconnectCode.NOT_AVAILABLE: "not available",
     DisconnectCode.TOO_MANY_ERRORS: "too many errors",
+    # Ours, from the range that is free to applications: come back, and poll meanwhile.
+    DisconnectCode.WEBSOCKET_OFF: "websocket switched off",
 }
 
 

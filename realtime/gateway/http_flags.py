@@ -1,0 +1,123 @@
+"""Answers the HTTP routes about flags: where they stand, with the figures that a change is judged by; and switching."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.config import Settings
+from realtime.errors import CommandError, EventError
+from realtime.gateway.audit import Notes
+from realtime.gateway.flags import FlagFile
+from realtime.gateway.http_access import identity_of
+from realtime.gateway.requests import read_json, reply
+from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags
+from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Figures, Pulse
+
+SUBJECTS: Final = {WEBSOCKET: SOCKETS, REALTIME: PUSHES, NOTIFICATIONS: NOTICES, READ_ONLY: WRITES}
+"""What is counted beside each flag."""
+_ACTION: Final = "flag.set"
+
+
+class FlagTold(msgspec.Struct, frozen=True, rename="camel"):
+    """One flag as it is told: where it stands, since when, and how things are now and were in the minute before."""
+
+    name: str
+    percent: int
+    changed_at: float | None
+    changed_by: str
+    why: str
+    now: Figures
+    before: Figures | None
+
+
+class FlagsTold(msgspec.Struct, frozen=True):
+    """All flags as they are told."""
+
+    revision: int
+    flags: list[FlagTold]
+
+
+class FlagChange(msgspec.Struct, frozen=True):
+    """What to switch: shares of the people by flag, 0 to 100. `by`: for whom an app asks."""
+
+    flags: dict[str, Any]
+    why: str = ""
+    by: str = ""
+
+
+class FlagRoutes:
+    """Tells and switches flags."""
+
+    def __init__(
+        self, flags: FlagFile, *, settings: Settings, audit: Notes, is_open: bool, pulse: Pulse = PULSE
+    ) -> None:
+        """`is_open`: there is nothing to tell an administrator by, so whoever is let in is one."""
+        self._flags = flags
+        self._settings = settings
+        self._audit = audit
+        self._is_open = is_open
+        self._pulse = pulse
+
+    async def show_flags(self, request: Request) -> Response:
+        """Tell where the flags stand."""
+        if not self._may_administer(request):
+            raise _denied("see the flags")
+        return reply(self._told(self._flags.current))
+
+    async def set_flags(self, request: Request) -> Response:
+        """Switch flags, all of those named or none."""
+        change = await self._change(request)
+        actor = _actor(request, change)
+        names = ", ".join(f"{name} {percent}" for name, percent in sorted(change.flags.items()))[:200]
+        try:
+            if not self._may_administer(request):
+                raise _denied("switch flags")
+            flags = await asyncio.to_thread(self._flags.set, change.flags, by=actor, why=change.why)
+        except (CommandError, EventError) as error:
+            self._note(request, actor, names, outcome="refused", detail=str(error))
+            raise
+        self._note(request, actor, names, outcome="ok", detail=change.why)
+        return reply(self._told(flags))
+
+    def _may_administer(self, request: Request) -> bool:
+        """Tell whether it comes from an administrator, or an app, which asks for a person it has checked."""
+        identity = identity_of(request)
+        return identity.may_administer or (self._is_open and not identity.user)
+
+    def _note(self, request: Request, actor: str, names: str, *, outcome: Any, detail: str) -> None:
+        origin = "" if request.client is None else request.client.host
+        self._audit.note(_ACTION, actor=actor, outcome=outcome, target=names, origin=origin, detail=detail)
+
+    async def _change(self, request: Request) -> FlagChange:
+        content = await read_json(request, settings=self._settings)
+        try:
+            return msgspec.convert(content, FlagChange)
+        except msgspec.ValidationError as error:
+            raise EventError("bad_flag", f'Send {{"flags": {{"<name>": 0 to 100}}, "why": "…"}}: {error}.') from error
+
+    def _told(self, flags: Flags) -> FlagsTold:
+        return FlagsTold(flags.revision, [self._one(flag) for flag in flags.flags])
+
+    def _one(self, flag: Flag) -> FlagTold:
+        subject = SUBJECTS[flag.name]
+        return FlagTold(
+            flag.name, flag.percent, flag.changed_at, flag.changed_by, flag.why,
+            now=self._pulse.figures(subject, since=flag.changed_at or 0.0),
+            before=self._flags.before(flag.name).get(subject),
+        )  # fmt: skip
+
+
+def _actor(request: Request, change: FlagChange) -> str:
+    """Say who it is: by token; an app, or whoever is let in without one, says for whom."""
+    identity = identity_of(request)
+    return change.by or identity.user if identity.is_app or not identity.user else identity.user
+
+
+def _denied(what: str) -> CommandError:
+    return refuse(ErrorCode.PERMISSION_DENIED, message=f"Only an administrator may {what}; ask one, or bring a token.")
