@@ -106,6 +106,7 @@ AUDIT_LOST = Counter("tideboard_audit_lost", "Notes for the audit that found no 
 PRESENCE_PEOPLE = Gauge("tideboard_presence_people", "People at this app's pages", registry=REGISTRY)
 PRESENCE_DROPPED = Counter(
     "tideboard_presence_dropped", "Actions of people not told as events, for they came too fast", registry=REGISTRY
+)
 FLAG_PERCENT = Gauge(
     "tideboard_flag_percent", "Share of the people for whom a flag is on, 0 to 100", ["flag"], registry=REGISTRY
 )
