@@ -168,7 +168,7 @@ class People:
         person = self._people.get(user_id)
         return {} if person is None else dict(person.counts)
 
-    def strip(self, user_id: str, *, now: float) -> tuple[int, ...]:
+    def minutes(self, user_id: str, *, now: float) -> tuple[int, ...]:
         """Return how much a person did in each of the last sixty minutes, oldest first."""
         person = self._people.get(user_id)
         minute = int(now // 60)

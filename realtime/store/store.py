@@ -355,7 +355,7 @@ class Store:
     def person_strip(self, user_id: str, *, now: float) -> tuple[int, ...]:
         """Return how much a person did in each of the last sixty minutes, oldest first."""
         with self._lock:
-            return self._contents.people.strip(user_id, now=now)
+            return self._contents.people.minutes(user_id, now=now)
 
     def rates(self, key: str, *, now: float, bucket_s: Literal[1, 60], buckets: int) -> tuple[int, ...]:
         """Return counts per bucket, oldest first, the running one last.

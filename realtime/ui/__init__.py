@@ -5,6 +5,7 @@ No rendering of values and no logic about events in here (realtime.views, realti
 
 from __future__ import annotations
 
+from realtime.ui.activity_hook import use_user_activity
 from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked
 from realtime.ui.components import ASSETS_FOLDER
 from realtime.ui.hold import is_realtime, realtime_toggle, set_realtime
@@ -25,4 +26,5 @@ __all__ = [
     "use_connection_status",
     "use_realtime_collections",
     "use_realtime_data",
+    "use_user_activity",
 ]

@@ -79,7 +79,7 @@ class RealtimeData:
 
     def reconnect(self) -> None:
         """Dial the gateway now. Raises NotRunning where none is followed."""
-        _client().reconnect()
+        client_of().reconnect()
 
     def on_data_created(self, handler: Callable[[CollectionCreated], None]) -> Unsubscribe:
         """Call `handler` with every created document's event. Registering the same function again replaces it."""
@@ -99,8 +99,8 @@ class RealtimeData:
             if isinstance(event, kind) and event.collection == self.collection:
                 handler(event)
 
-        client = _client()
-        identity = (self.collection, kind.TYPE, _identity_of(handler))
+        client = client_of()
+        identity = (self.collection, kind.TYPE, identity_of(handler))
         return subscriptions().keep(identity, lambda: client.subscribe(kind.TYPE, heard))
 
 
@@ -142,14 +142,15 @@ def use_connection_status() -> ConnectionStatus:
     return current().store.connection
 
 
-def _client() -> Any:
+def client_of() -> Any:
+    """Return the client of this process. Raises NotRunning where no gateway is followed."""
     client = current().client
     if client is None:
         raise NotRunning("This process follows no gateway, so nothing can be heard or dialled from here.")
     return client
 
 
-def _identity_of(handler: Handler) -> Hashable:
+def identity_of(handler: Handler) -> Hashable:
     """Tell functions apart by where they are written: a rerun makes every one of them anew."""
     code = getattr(handler, "__code__", None)
     if code is None:
