@@ -103,6 +103,47 @@ def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path 
 
 
 @bench.command()
+@click.option("--connections", type=click.IntRange(1, 5_000), default=100, show_default=True, help="Listening sockets.")
+@click.option("--rate", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True, help="Events a second.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=10.0, show_default=True, help="Seconds per server.")
+@click.option("--peers/--no-peers", default=True, show_default=True, help="Run well-known servers on the same work.")
+@JSON_OPTION
+def fanout(connections: int, rate: float, duration: float, peers: bool, json_path: Path | None) -> None:
+    """Measure what handing one event to many sockets costs, beside ws, socket.io, websockets and python-socketio.
+
+    Each server gets the same events over HTTP and has the same sockets, in turn. Peers that can't be had are named.
+
+    \b
+    Example:
+        python -m realtime bench fanout --connections 100 --duration 300
+    """
+    from realtime.bench.fanout import measure_fanout, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_fanout(connections=connections, rate=rate, duration_s=duration, with_peers=peers, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
+@click.option("--connections", type=click.IntRange(1, 2_000), default=500, show_default=True, help="Sockets.")
+@JSON_OPTION
+def herd(connections: int, json_path: Path | None) -> None:
+    """Kill the gateway under many sockets, start it again, and time how soon each has every event.
+
+    \b
+    Example:
+        python -m realtime bench herd --connections 500
+    """
+    from realtime.bench.herd import measure_herd, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_herd(connections=connections, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
 @click.option("--seconds", type=click.FloatRange(5, 86_400), default=300.0, show_default=True, help="How long to soak.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides which faults come when.")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=50.0, show_default=True, help="Events a second.")
