@@ -48,6 +48,7 @@ class WebSocketClient:
     every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1. `top_check_s` is how
     often the gateway is asked where its streams end. `resume_from` says up to where an earlier process had each
     channel's events: the feed goes back to there, within bounds.
+    `on_message` is given the gateway's messages first, on the client's thread, and tells whether one was for it.
     With an `outbox`, emits wait in it until they are acknowledged; its owner closes it after `disconnect`.
     """
 
@@ -68,6 +69,7 @@ class WebSocketClient:
         outbox: Outbox | None = None,
         consumer: str | None = None,
         transport: Choice = "auto",
+        on_message: Callable[[bytes], bool] = lambda _data: False,
     ) -> None:
         self._url = url
         self._http_url = http_url
@@ -81,6 +83,7 @@ class WebSocketClient:
         self._top_check_s = top_check_s
         self._resume_from = dict(resume_from or {})
         self._outbox = outbox
+        self._on_message = on_message
         self._handlers = Handlers()
         self._criticals = Criticals(consumer, store=store, handlers=self._handlers, now=now)
         self._connection = Connection(jitter=jitter, transport=transport)
@@ -179,6 +182,13 @@ class WebSocketClient:
         if running is not None:
             running.driver.wish(partial(self._connection.set_transport, choice))
 
+    def look_for_socket(self) -> None:
+        """Look now whether a socket can be had, while polling: there is reason to think so."""
+        with self._lock:
+            running = self._running
+        if running is not None:
+            running.driver.wish(self._connection.hurry)
+
     # Events
 
     def subscribe(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -255,7 +265,7 @@ class WebSocketClient:
             connection=self._connection, channels=channels, wire=wire,
             dialing=Dialing(self._url, wire=wire, token=self._token, greeting=greeting),
             telling=Telling(connection=self._connection, wire=wire, store=self._store, handlers=self._handlers),
-            version_of=self._version_of, now=self._now, steady=self._steady,
+            version_of=self._version_of, on_message=self._on_message, now=self._now, steady=self._steady,
         )  # fmt: skip
         return _Running(driver, wire, api)
 

@@ -27,7 +27,7 @@ from realtime.client.phases import (
 )
 from realtime.client.route import Choice, Route, Way
 from realtime.errors import ProtocolError
-from realtime.protocol.codes import ErrorCode, may_reconnect
+from realtime.protocol.codes import DisconnectCode, ErrorCode, may_reconnect
 from realtime.protocol.events import ConnectionEstablished, ConnectionLost, ConnectionRestored
 from realtime.store import ConnectionState
 
@@ -136,6 +136,11 @@ class Connection:
             self.route.synced(self.over, now)
         return []
 
+    def hurry(self, now: float) -> list[Effect]:
+        """Look for the socket now, while polling."""
+        self.route.hurry(now)
+        return []
+
     # What happened
 
     def dialed(self, generation: int, now: float) -> list[Effect]:
@@ -216,6 +221,9 @@ class Connection:
         if self._is_stale(generation):
             return []
         words, was_opening = reason or "The connection was cut.", self.phase is Phase.OPENING
+        if code == DisconnectCode.WEBSOCKET_OFF and self.route.choice == "auto":
+            # Nothing is broken: an operator wants it so, and nobody calls it a loss unless polls fail, too.
+            return self._switch(now, "polling", reason=words)
         effects = self._let_go(now, reason=words)
         if not may_reconnect(code):
             return [*effects, *self._end(now, words)]

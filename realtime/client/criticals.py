@@ -60,8 +60,8 @@ class Criticals:
         self._acks: dict[Place, None] = {}
 
     def greeting(self, *, announce: bool) -> bytes:
-        """Make the `data` of `connect`: who we are, and whether we want to hear of new channels. Empty for neither."""
-        said: dict[str, object] = {"announce": True} if announce else {}
+        """Make the `data` of `connect`: who we are, and whether we want to hear of new channels and of flags."""
+        said: dict[str, object] = {"announce": True, "flags": True} if announce else {}
         if self.consumer is not None:
             said["consumer"] = self.consumer
         return msgspec.json.encode(said) if said else b""

@@ -44,6 +44,7 @@ class Driver:
         dialing: Dialing,
         telling: Telling,
         version_of: Callable[[str, str], int | None],
+        on_message: Callable[[bytes], bool],
         now: Callable[[], float],
         steady: Callable[[], float],
     ) -> None:
@@ -53,6 +54,7 @@ class Driver:
         self._dialing = dialing
         self._telling = telling
         self._version_of = version_of
+        self._on_message = on_message
         self._now = now
         self._steady = steady
         self._clocks = Clocks()
@@ -170,7 +172,7 @@ class Driver:
             raise Disconnect(push.disconnect.code, reason)
         if push.unsubscribe is not None:
             self._channels.unsubscribed(push.channel, push.unsubscribe)
-        elif push.message is not None:
+        elif push.message is not None and not self._on_message(bytes(push.message.data)):
             self._channels.announced(bytes(push.message.data))
 
     def _replied(self, reply: Reply) -> None:

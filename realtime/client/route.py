@@ -58,6 +58,12 @@ class Route:
         self._probes += 1
         self.probe_at = now + wait_s * (0.75 + self._jitter() / 2)
 
+    def hurry(self, now: float) -> None:
+        """Look for the socket at once, and soon again if it isn't there yet."""
+        if self.probe_at is not None:
+            self._probes = 0
+            self.probe_at = now
+
     def is_probe_due(self, now: float) -> bool:
         """Tell whether it is time to look; a clock set back puts nothing off."""
         return self.probe_at is not None and not now < self.probe_at <= now + 2 * PROBE_CAP_S

@@ -16,31 +16,12 @@ from realtime.gateway.flags import FlagFile
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
 from realtime.protocol.codes import ErrorCode, refuse
-from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags
-from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Figures, Pulse
+from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags, FlagsTold, FlagTold
+from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Pulse
 
 SUBJECTS: Final = {WEBSOCKET: SOCKETS, REALTIME: PUSHES, NOTIFICATIONS: NOTICES, READ_ONLY: WRITES}
 """What is counted beside each flag."""
 _ACTION: Final = "flag.set"
-
-
-class FlagTold(msgspec.Struct, frozen=True, rename="camel"):
-    """One flag as it is told: where it stands, since when, and how things are now and were in the minute before."""
-
-    name: str
-    percent: int
-    changed_at: float | None
-    changed_by: str
-    why: str
-    now: Figures
-    before: Figures | None
-
-
-class FlagsTold(msgspec.Struct, frozen=True):
-    """All flags as they are told."""
-
-    revision: int
-    flags: list[FlagTold]
 
 
 class FlagChange(msgspec.Struct, frozen=True):
@@ -101,7 +82,7 @@ class FlagRoutes:
             raise EventError("bad_flag", f'Send {{"flags": {{"<name>": 0 to 100}}, "why": "…"}}: {error}.') from error
 
     def _told(self, flags: Flags) -> FlagsTold:
-        return FlagsTold(flags.revision, [self._one(flag) for flag in flags.flags])
+        return FlagsTold(flags.revision, tuple(self._one(flag) for flag in flags.flags))
 
     def _one(self, flag: Flag) -> FlagTold:
         subject = SUBJECTS[flag.name]

@@ -54,7 +54,7 @@ class DisconnectCode(IntEnum):
     PERMISSION_DENIED = 3507
     NOT_AVAILABLE = 3508
     TOO_MANY_ERRORS = 3509
-    WEBSOCKET_OFF = 4000
+    WEBSOCKET_OFF = 4200
 
 
 class UnsubscribeCode(IntEnum):

@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from realtime.pulse import Figures
+
 WEBSOCKET: Final = "websocket"
 REALTIME: Final = "realtime"
 NOTIFICATIONS: Final = "notifications"
@@ -65,6 +67,25 @@ class Flags(msgspec.Struct, frozen=True, rename="camel"):
             for flag in map(self.get, USUAL)
             if flag.is_on_for(person) != Flag(flag.name, USUAL[flag.name]).is_on_for(person)
         )
+
+
+class FlagTold(Flag, frozen=True, rename="camel", kw_only=True):
+    """One flag as it is told over HTTP, with how things are now and were in the minute before it was last changed."""
+
+    now: Figures
+    before: Figures | None = None
+
+
+class FlagsTold(msgspec.Struct, frozen=True):
+    """All flags as they are told over HTTP."""
+
+    revision: int
+    flags: tuple[FlagTold, ...]
+
+    def plain(self) -> Flags:
+        """Return where they stand, without the figures."""
+        plain = tuple(Flag(one.name, one.percent, one.changed_at, one.changed_by, one.why) for one in self.flags)
+        return Flags(self.revision, plain)
 
 
 UNTOUCHED: Final = Flags(0, tuple(Flag(name, percent) for name, percent in USUAL.items()))

@@ -24,6 +24,7 @@ from realtime.metrics import (
 )
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.events import ConnectionEvent, ConnectionLost, Envelope, JsonObject, event_of
+from realtime.protocol.flags import UNTOUCHED, Flags, FlagsTold
 from realtime.protocol.positions import Position
 from realtime.store.contents import CONNECTION, OUTBOX, Contents, Meaning, unknown_in
 from realtime.store.documents import states_of
@@ -45,6 +46,8 @@ from realtime.store.model import (
 from realtime.store.timeline import Span
 
 HEALTH: Final = "health"
+FLAGS: Final = "flags"
+FIGURES: Final = "figures"
 Numbered: TypeAlias = tuple[Envelope, int]
 """An envelope and its offset."""
 
@@ -54,7 +57,7 @@ class Store:
 
     Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
     `health` on every sample of the process; `outbox`; `here` when somebody comes to, leaves or turns to another of this
-    app's own pages.
+    app's own pages; `flags`, and `figures` for how things are beside them.
     `users` also rises when a collection event names its actor, for that is a person seen.
     """
 
@@ -68,6 +71,8 @@ class Store:
         self._status = ConnectionStatus()
         self._lag_s: float | None = None
         self._outbox: tuple[OutboxEntry, ...] = ()
+        self._flags = UNTOUCHED
+        self._flags_told: FlagsTold | None = None
 
     # Writing
 
@@ -210,6 +215,19 @@ class Store:
             self._contents.set_here(changes, now=now)
             self._changed.notify_all()
 
+    def set_flags(self, flags: Flags) -> None:
+        """Take where an operator has put the flags."""
+        with self._lock:
+            if flags != self._flags:
+                self._flags = flags
+                self._bump(FLAGS)
+
+    def set_flags_told(self, told: FlagsTold) -> None:
+        """Take the figures beside the flags, for whom may see them."""
+        with self._lock:
+            self._flags_told = told
+            self._bump(FIGURES)
+
     def raise_local(self, event: ConnectionEvent, *, now: float) -> None:
         """Put an event the client raised itself into the feed. It has no position and isn't counted in `all`."""
         with self._lock:
@@ -252,6 +270,16 @@ class Store:
     def outbox(self) -> tuple[OutboxEntry, ...]:
         """Return the outbox's entries: first what was confirmed lately, then what waits or is refused, in order."""
         return self._outbox
+
+    @property
+    def flags(self) -> Flags:
+        """Return where an operator has put the flags; where they usually stand until that is known."""
+        return self._flags
+
+    @property
+    def flags_told(self) -> FlagsTold | None:
+        """Return the flags with the figures beside them, None until the gateway has told them."""
+        return self._flags_told
 
     @property
     def gaps(self) -> tuple[GapNotice, ...]:

@@ -44,6 +44,39 @@ def test_two_sockets_are_tried_before_polling() -> None:
     assert connection.dial_failed(2, "no", NOW + 5) == [Dial(3, "polling")]
 
 
+def test_a_socket_that_an_operator_switched_off_is_polled_instead_at_once() -> None:
+    """It takes no second try, and nobody is told of a loss: nothing is broken, and nothing is missed."""
+    for was_live in (True, False):
+        connection = _connection()
+        connection.dialed(1, NOW)
+        if was_live:
+            connection.welcomed(1, NOW, ping_s=25)
+            connection.synced(1, NOW)
+        effects = connection.closed(1, NOW + 1, code=4200, reason="websocket switched off")
+        assert effects == [Hangup(1, "websocket switched off"), Dial(2, "polling")]
+
+
+def test_a_socket_that_is_the_only_way_allowed_is_dialed_again_when_it_is_switched_off() -> None:
+    """With the usual patience; the reason is said."""
+    connection = _connection("websocket")
+    connection.dialed(1, NOW)
+    connection.closed(1, NOW, code=4200, reason="websocket switched off")
+    assert connection.phase is Phase.WAITING
+    assert connection.reason == "websocket switched off"
+
+
+def test_the_socket_is_looked_for_at_once_when_there_is_reason_to() -> None:
+    """And soon again if it isn't there yet; not where there is nothing to look for."""
+    connection = _polling()
+    connection.tick(connection.route.probe_at or 0.0)
+    assert connection.hurry(NOW + 9) == []
+    assert connection.tick(NOW + 9) == [Probe(3)]
+    assert connection.route.probe_at == pytest.approx(NOW + 9 + 2)
+    idle = _connection("polling")
+    idle.hurry(NOW)
+    assert idle.route.probe_at is None
+
+
 def test_a_hole_found_while_polling_doesnt_put_the_next_look_at_the_socket_off() -> None:
     """Where every poll finds one, the socket would never be tried again."""
     connection = _polling()

@@ -25,7 +25,7 @@ from tests.gateway.sockets import line
 from tests.hub.making import Wire, dialled, in_loop
 
 SECRET = "a secret of more than 32 characters"
-POLLING_INSTEAD = (4000, "websocket switched off")
+POLLING_INSTEAD = (4200, "websocket switched off")
 
 
 @contextmanager
