@@ -30,7 +30,7 @@ def test_a_first_start_takes_a_snapshot_and_the_newest_of_the_feed(scripted: Wor
     assert len(scripted.store.feed(limit=500, channels=(ORDERS,))) == 200
     assert [person.user_id for person in scripted.store.people()] == ["ann"]
     scripted.tells("connection:established")
-    assert msgspec.json.decode(scripted.gateway.connects[0].data) == {"announce": True}
+    assert msgspec.json.decode(scripted.gateway.connects[0].data) == {"announce": True, "flags": True}
     assert all(not request.recover for request in scripted.gateway.subscribes)
 
 

@@ -196,7 +196,7 @@ def test_without_a_name_there_is_nothing_to_acknowledge() -> None:
     desk.deliver((critical(1), 1))
     desk.install(5, (critical(5), 5))
     assert desk.acks() == []
-    assert desk.criticals.greeting(announce=True) == b'{"announce":true}'
+    assert desk.criticals.greeting(announce=True) == b'{"announce":true,"flags":true}'
     assert desk.criticals.greeting(announce=False) == b""
     assert Desk().criticals.greeting(announce=True) == b'{"announce":true,"consumer":"app"}'
 
