@@ -198,7 +198,7 @@ def test_without_a_name_there_is_nothing_to_acknowledge() -> None:
     assert desk.acks() == []
     assert desk.criticals.greeting(announce=True) == b'{"announce":true,"flags":true}'
     assert desk.criticals.greeting(announce=False) == b""
-    assert Desk().criticals.greeting(announce=True) == b'{"announce":true,"consumer":"app"}'
+    assert Desk().criticals.greeting(announce=True) == b'{"announce":true,"flags":true,"consumer":"app"}'
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,9 +260,9 @@ def test_an_action_and_a_look_at_people_cost_the_same_among_ten_and_ten_thousand
     for store in (few, many):
         assert store.people_online == len(store.people())
     taken = [
-        _calls(lambda store=store: store.apply("users", [(acted("p7", "x"), 2_000_000)], epoch="u", now=NOW))  # type: ignore[misc]
+        _calls(lambda store=store: store.apply("users", [(acted("p7", "x"), 2_000_000)], epoch="u", now=NOW))
         for store in (few, many)
     ]
-    looked = [_calls(lambda store=store: store.people(50)) for store in (few, many)]  # type: ignore[misc]
+    looked = [_calls(lambda store=store: store.people(50)) for store in (few, many)]
     assert taken[0] == taken[1]
     assert looked[0] == looked[1]
