@@ -89,6 +89,31 @@ class Settings:
     redeliver_s: Annotated[
         float, Meta(ge=0.05, le=3600, description="Seconds until a critical event that wasn't acknowledged comes again")
     ] = 10.0
+    allowed_origins: Annotated[
+        str,
+        Meta(description="Origins whose pages may use sockets and API beside ours, as https://wall.example"),
+    ] = ""
+    trusted_proxies: Annotated[
+        str, Meta(description="Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed")
+    ] = ""
+    connections_per_address: Annotated[
+        int, Meta(ge=4, le=1_000_000, description="Connections that one address may have open at a time")
+    ] = 2000
+    connections_per_person: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Sockets that one person may have open at a time")
+    ] = 500
+    subscriptions_per_address: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Subscriptions that all sockets of an address may have")
+    ] = 100_000
+    subscriptions_per_person: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Subscriptions that all sockets of a person may have")
+    ] = 20_000
+    commands_per_s: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Commands and requests a second of one person, key or address")
+    ] = 2000
+    events_per_s: Annotated[
+        int, Meta(ge=1, le=10_000_000, description="Events a second that one person, key or address may send")
+    ] = 50_000
     audit_kept: Annotated[int, Meta(ge=1000, le=100_000_000, description="Rows of the audit that are kept")] = 200_000
     audit_days: Annotated[int, Meta(ge=1, le=36_500, description="Days that a row of the audit is kept")] = 365
     presence_grace_s: Annotated[

@@ -6,6 +6,7 @@ TideboardError
 ├── ProtocolError        bytes from the other side aren't the protocol
 │   └── EventError       one event is not acceptable: code + reason
 ├── CommandError         the other side refused one command: code + message (connection lives on)
+│   └── TooFast          … because too much was asked for lately: when to come again
 ├── Disconnect           the connection has to end, with a code of the protocol
 ├── StorageError         the log can't be written or read now; nothing was stored
 │   ├── StorageFull      … because the disk is full
@@ -64,6 +65,14 @@ class CommandError(TideboardError):
 
     def __str__(self) -> str:
         return f"{self.message} (code {self.code})"
+
+
+class TooFast(CommandError):
+    """Too much was asked for lately; `retry_s` seconds from now it may be asked again."""
+
+    def __init__(self, code: int, message: str, *, retry_s: float) -> None:
+        super().__init__(code, message, is_temporary=True)
+        self.retry_s = retry_s
 
 
 class Disconnect(TideboardError):

@@ -110,3 +110,4 @@ PRESENCE_DROPPED = Counter(
 FLAG_PERCENT = Gauge(
     "tideboard_flag_percent", "Share of the people for whom a flag is on, 0 to 100", ["flag"], registry=REGISTRY
 )
+LIMITED = Counter("tideboard_limited", "Refusals for too much of something, by limit", ["limit"], registry=REGISTRY)

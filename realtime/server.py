@@ -33,8 +33,10 @@ from realtime.client.outbox_file import OutboxFile
 from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
 from realtime.errors import ConfigError, StartError
+from realtime.gateway.doorway import Doorway, hush, make_room
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
+from realtime.gateway.gates import gate_for
 from realtime.gateway.http_state import answer_metrics
 from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import APP, mint
@@ -60,9 +62,11 @@ def compose() -> Process:
             with claimed(settings.data_dir):
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
         OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
+        process = Process(settings)
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
-    return Process(settings)
+    process.guard()
+    return process
 
 
 class Process:
@@ -72,10 +76,17 @@ class Process:
         self._settings = settings
         self._gateway = None if settings.gateway_url else Gateway(settings)
         self._store = Store(feed_size=settings.feed_size)
-        self._live = Live(self._store, settings=settings, assets_folder=_ASSETS)
+        self._gate = gate_for(settings) if self._gateway is None else self._gateway.gate
+        self._live = Live(self._store, settings=settings, assets_folder=_ASSETS, gate=self._gate)
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
         gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
         self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
+
+    def guard(self) -> None:
+        """Bound the connections of the server that is about to serve this process."""
+        make_room()
+        hush()
+        Doorway(self._gate).install()
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[dict[str, Any]]:

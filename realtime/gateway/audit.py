@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from realtime.errors import StorageError
-from realtime.gateway.audit_chain import LOST, Outcome
+from realtime.gateway.audit_chain import LOST
 from realtime.gateway.audit_file import FILE_NAME, AuditFile, AuditReader
 from realtime.gateway.audit_words import Note, cleaner, fold
+from realtime.hub.notes import Outcome
 from realtime.metrics import AUDIT_LOST, AUDIT_ROWS
 
 MOST_WAITING: Final = 10_000
@@ -24,24 +25,6 @@ _RETRY_S: Final = 1.0
 _CLOSE_WITHIN_S: Final = 5.0
 _DAY_MS: Final = 86_400_000
 _LOG: Final = logging.getLogger(__name__)
-
-
-class Notes(Protocol):
-    """What takes notes for the audit."""
-
-    def note(
-        self, action: str, *, actor: str, outcome: Outcome, target: str = "", origin: str = "", detail: str = ""
-    ) -> None:
-        """Note who did or tried what. Threads: any; never raises."""
-
-
-class Unnoted:
-    """Takes notes and forgets them, where there is no audit."""
-
-    def note(
-        self, action: str, *, actor: str, outcome: Outcome, target: str = "", origin: str = "", detail: str = ""
-    ) -> None:
-        """Forget it."""
 
 
 class Audit:
@@ -72,13 +55,21 @@ class Audit:
         self._hurry = threading.Event()
 
     def note(
-        self, action: str, *, actor: str, outcome: Outcome, target: str = "", origin: str = "", detail: str = ""
+        self,
+        action: str,
+        *,
+        actor: str,
+        outcome: Outcome,
+        target: str = "",
+        origin: str = "",
+        detail: str = "",
+        times: int = 1,
     ) -> None:
-        """Note who did or tried what, against what, from where; `detail` in a few words, without anybody's data.
+        """Note who did or tried what, against what, from where, how often; `detail` in a few words, nobody's data.
 
         Threads: any; never raises, never waits. What finds no room is counted, and that is noted.
         """
-        note = Note(int(self._now() * 1000), actor, action, outcome, target, origin, detail)
+        note = Note(int(self._now() * 1000), actor, action, outcome, target, origin, detail, times)
         with self._changed:
             self._noted += 1
             if len(self._waiting) < MOST_WAITING:

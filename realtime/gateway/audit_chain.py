@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import msgspec
 
-Outcome: TypeAlias = Literal["ok", "refused", "failed"]
 RETENTION: Final = "audit:retention"
 """The action of the row that says which rows were let go: its target names the last of them."""
 LOST: Final = "audit:lost"

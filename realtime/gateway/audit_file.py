@@ -17,9 +17,9 @@ import msgspec
 from realtime.errors import StartError, StorageError
 from realtime.gateway.audit_chain import RETENTION, START, Break, Link, Row, breaks, digest_of
 from realtime.gateway.audit_words import Note
+from realtime.migrations import bring_up_to_date
 
 FILE_NAME: Final = "audit.db"
-VERSION: Final = 1
 _OWNER_ONLY: Final = 0o600
 _BUSY_S: Final = 5.0
 _TABLES: Final = """
@@ -30,6 +30,7 @@ CREATE TABLE rows (
 );
 CREATE TABLE ends (name TEXT PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL);
 """
+STEPS: Final = (_TABLES,)
 _COLUMNS: Final = "number, time_ms, actor, action, outcome, target, origin, detail, times"
 _INSERT: Final = f"INSERT INTO rows ({_COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  # our own
 _SET_END: Final = "INSERT OR REPLACE INTO ends VALUES (?, ?, ?)"
@@ -230,14 +231,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> Link:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA journal_size_limit = 4194304")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version not in (0, VERSION):
-        raise StartError(
-            f"The audit {path} has format {version}, this version of Tideboard knows {VERSION}; "
-            "use the matching version."
-        )
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    bring_up_to_date(connection, path, steps=STEPS)
     return _end(connection, "head")
 
 

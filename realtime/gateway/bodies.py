@@ -44,7 +44,7 @@ CONTENT_TYPES: Final = {
 HTTP_STATUS: Final = {
     "bad_json": 400, "bad_utf8": 400, "not_a_number": 400, "empty_body": 400, "bad_gzip": 400, "bad_query": 400,
     "forbidden": 403, "not_found": 404, "exists": 409, "conflict": 412, "body_too_large": 413, "event_too_large": 413,
-    "too_many_events": 413, "unsupported_type": 415, "unsupported_encoding": 415,
+    "too_many_events": 413, "too_slow": 408, "unsupported_type": 415, "unsupported_encoding": 415,
 }  # fmt: skip
 """The HTTP status of a refusal's code; 422 for all others."""
 

@@ -30,6 +30,7 @@ from realtime.gateway.documents import Documents
 from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.folder import claimed
+from realtime.gateway.gates import gate_for
 from realtime.gateway.http import Api, routes
 from realtime.gateway.http_access import HttpAccess
 from realtime.gateway.http_channels import ChannelRoutes
@@ -78,6 +79,7 @@ class Gateway:
             settings.data_dir, most_rows=settings.audit_kept, most_days=settings.audit_days,
             secrets=(settings.secret, settings.api_key), now=now,
         )  # fmt: skip
+        self.gate = gate_for(settings, notes=self.audit, clock=now)
         self._started_at = now()
         self._node_id = str(uuid.uuid4())
 
@@ -103,7 +105,7 @@ class Gateway:
 
     def routes(self) -> list[BaseRoute]:
         """Make the routes of the HTTP API and of the socket."""
-        http = routes(lambda: self._current().api, authorize=self._authorize)
+        http = routes(lambda: self._current().api, gate=self.gate, authorize=self._authorize)
         return [*http, WebSocketRoute(SOCKET_PATH, self._serve_socket)]
 
     @asynccontextmanager
@@ -180,8 +182,8 @@ class Gateway:
         settings = self._settings
         access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
         http_access = HttpAccess(access, api_key=settings.api_key, now=self._now)
-        ingest = Ingest(log, settings=settings, flags=flags, now=self._now)
-        socket = Socket(log, ingest, settings=settings, access=access, flags=flags, now=self._now)
+        ingest = Ingest(log, settings=settings, flags=flags, gate=self.gate, now=self._now)
+        socket = Socket(log, ingest, settings=settings, access=access, flags=flags, gate=self.gate, now=self._now)
         rights = InboxRights(is_open=access.is_open)
         inboxes = Inboxes(log)
         revocations.on_bar = socket.barred

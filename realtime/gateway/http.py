@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,12 +15,12 @@ from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
 from realtime.gateway.http_events import EventRoutes
 from realtime.gateway.http_flags import FlagRoutes
+from realtime.gateway.http_guard import Authorize, guarded, preflight
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
-from realtime.gateway.requests import Handler, guarded
-
-Authorize = Callable[[Request], Awaitable[object]]
+from realtime.gateway.requests import Handler
+from realtime.hub.gate import Gate
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,28 @@ class Api:
     state: StateRoutes
 
 
-def routes(api: Callable[[], Api], *, authorize: Authorize) -> list[BaseRoute]:
+def routes(api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> list[BaseRoute]:
     """Make the routes. `api` is asked at every request, since routes exist before the log does; it raises NotRunning.
 
     `authorize` raises CommandError or EventError for who may not, and NotRunning.
     """
-    return [
-        Route(endpoint.path, _handler(endpoint, api, authorize), methods=[endpoint.method], name=endpoint.handler)
-        for endpoint in ENDPOINTS
-    ]
+    made: list[BaseRoute] = []
+    methods: dict[str, list[str]] = {}
+    for endpoint in ENDPOINTS:
+        handler = _handler(endpoint, api, gate=gate, authorize=authorize)
+        made.append(Route(endpoint.path, handler, methods=[endpoint.method], name=endpoint.handler))
+        methods.setdefault(endpoint.path, []).append(endpoint.method)
+    return made + [Route(path, preflight(allowed, gate=gate), methods=["OPTIONS"]) for path, allowed in methods.items()]
 
 
-def _handler(endpoint: Endpoint, api: Callable[[], Api], authorize: Authorize) -> Handler:
+def _handler(endpoint: Endpoint, api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> Handler:
     group, _, method = endpoint.handler.partition(".")
 
     async def answer(request: Request) -> Response:
         response: Response = await getattr(getattr(api(), group), method)(request)
         return response
 
-    return guarded(answer, authorize=_admit_all if endpoint.is_open else authorize)
+    return guarded(answer, gate=gate, authorize=_admit_all if endpoint.is_open else authorize)
 
 
 async def _admit_all(request: Request) -> None:

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import CommandError, EventError
-from realtime.gateway.audit import Notes
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
+from realtime.hub.notes import Notes
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags, FlagsTold, FlagTold
 from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Pulse

@@ -17,11 +17,15 @@ import msgspec
 from realtime import metrics
 from realtime.config import Settings
 from realtime.errors import ConflictError, EventError, NoticeError, ReadOnly, StorageError
+from realtime.gateway.asking import current_asker
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
+from realtime.gateway.noting import note_refused, note_stored
+from realtime.hub.gate import Gate
 from realtime.notifications.commands import read_command
 from realtime.protocol.channels import USERS
+from realtime.protocol.codes import too_fast
 from realtime.protocol.events import Event, InboxCommand, channel_of, check_event, encode_envelope
 from realtime.protocol.flags import READ_ONLY
 from realtime.pulse import PULSE, WRITES
@@ -67,12 +71,19 @@ class Ingest:
     """The one way into the log."""
 
     def __init__(
-        self, log: EventLog, *, settings: Settings, now: Callable[[], float], flags: Switches | None = None
+        self,
+        log: EventLog,
+        *,
+        settings: Settings,
+        now: Callable[[], float],
+        flags: Switches | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._log = log
         self._settings = settings
         self._now = now
         self._flags = flags or Untouched()
+        self._gate = gate or Gate()
 
     async def take_body(
         self,
@@ -99,8 +110,10 @@ class Ingest:
         """Take decoded JSON values (or `Malformed`): the good ones are stored together, the bad ones kept as refusals.
 
         `expected` is the offset the first item's document has to be at; if it isn't, nothing is stored and the first
-        result says `conflict`. `check` raises EventError for what this caller may not post. Raises StorageError.
+        result says `conflict`. `check` raises EventError for what this caller may not post. Raises StorageError, and
+        TooFast when who asks has sent too many lately.
         """
+        await self._count(len(items))
         accepted: list[Accepted] = []
         places: list[int] = []
         refusals: list[Refusal] = []
@@ -114,7 +127,7 @@ class Ingest:
                 refusals.append(_refusal(index, error, item))
         is_first_judged_good = places[:1] == [0]
         try:
-            stored = await self.store(accepted, expected=expected if is_first_judged_good else None)
+            stored = await self._store(accepted, expected=expected if is_first_judged_good else None)
         except ConflictError as conflict:
             return _conflicted(conflict, places, refusals)
         await self.keep(refusals)
@@ -146,7 +159,21 @@ class Ingest:
         return Accepted(envelope, event, channel, raw)
 
     async def store(self, accepted: Sequence[Accepted], *, expected: int | None = None) -> list[Stored]:
-        """Store judged events, all or none. Raises ConflictError, StorageError, StorageFull, ReadOnly."""
+        """Store judged events, all or none. Raises ConflictError, StorageError, StorageFull, ReadOnly, TooFast."""
+        await self._count(len(accepted))
+        return await self._store(accepted, expected=expected)
+
+    async def _count(self, events: int) -> None:
+        """Count events of whoever asks; what the gateway says itself, and what the app brings, isn't counted."""
+        asker = current_asker()
+        if asker is None or asker.is_app or not events:
+            return
+        wait_s = await self._gate.wait_s("events", asker.who, per_s=self._gate.quotas.events_per_s, cost=events)
+        if wait_s > 0:
+            self._gate.told("events_per_s", actor=asker.name, origin=asker.origin)
+            raise too_fast(wait_s)
+
+    async def _store(self, accepted: Sequence[Accepted], *, expected: int | None) -> list[Stored]:
         if not accepted:
             return []
         self._check_writable(accepted)
@@ -160,6 +187,9 @@ class Ingest:
         repeated = sum(one.is_duplicate for one in stored)
         if repeated:
             metrics.EVENTS_DUPLICATE.inc(repeated)
+        asker = current_asker()
+        if asker is not None:
+            note_stored(self._gate.notes, asker, stored)
         return stored
 
     def _check_writable(self, accepted: Sequence[Accepted]) -> None:
@@ -178,6 +208,9 @@ class Ingest:
             return
         for refusal in refusals:
             metrics.EVENTS_REFUSED.labels(code=refusal.code).inc()
+        asker = current_asker()
+        if asker is not None:
+            note_refused(self._gate.notes, asker, (refusal.code for refusal in refusals))
         try:
             await asyncio.wrap_future(self._log.keep_refusals(refusals))
         except StorageError as error:

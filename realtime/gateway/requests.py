@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from math import ceil
 from typing import Any, Final
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.config import Settings
-from realtime.errors import CommandError, ConflictError, EventError, NotRunning, ReadOnly, StorageError, StorageFull
+from realtime.errors import (
+    CommandError,
+    ConflictError,
+    EventError,
+    ReadOnly,
+    StorageError,
+    StorageFull,
+    TooFast,
+)
 from realtime.gateway.bodies import HTTP_STATUS, Kind, Malformed, body_too_large, decode_item, inflate, kind_of
-from realtime.gateway.http_access import TOKEN_IN_URL, has_token_in_url
 from realtime.gateway.records import MUST_BE_NEW
-from realtime.hub.origin import is_own_origin
 from realtime.protocol.codes import ErrorCode
 from realtime.protocol.events import depth_exceeds
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 DOCUMENT_TYPES: Final = {"application/json": Kind.JSON, "application/merge-patch+json": Kind.JSON}
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_WITHIN_S: Final = 60.0
+PART_WITHIN_S: Final = 10.0
 _DRAIN_FACTOR: Final = 16
 _ETAG: Final = re.compile(r'"?([0-9]{1,15})"?')
 _COMMAND_STATUS: Final = {101: 401, 103: 403, 109: 401}
@@ -48,27 +57,6 @@ def problem(code: str, reason: str, *, status: int, headers: Mapping[str, str] |
     return reply({"error": {"code": code, "reason": reason}, **more}, status=status, headers=headers)
 
 
-def guarded(handler: Handler, *, authorize: Callable[[Request], Awaitable[object]]) -> Handler:
-    """Wrap a handler: refuse strangers, foreign origins, secrets in addresses; turn Tideboard's errors into answers."""
-
-    async def answer(request: Request) -> Response:
-        if request.method not in _SAFE and not is_own_origin(request.headers):
-            return problem("foreign_origin", "A page of another site may not change anything here.", status=403)
-        if has_token_in_url(request.query_params):
-            return problem("token_in_url", TOKEN_IN_URL, status=400)
-        try:
-            await authorize(request)
-            return await handler(request)
-        except NotRunning:
-            return problem("not_running", "The gateway isn't running now.", status=503, headers={"Retry-After": "1"})
-        except (EventError, ConflictError, StorageError, CommandError) as error:
-            return answer_to(error)
-        except ClientDisconnect:
-            return Response(status_code=400)
-
-    return answer
-
-
 def answer_to(error: EventError | ConflictError | StorageError | CommandError) -> Response:
     """Turn an error into the answer that says it."""
     if isinstance(error, EventError):
@@ -81,9 +69,16 @@ def answer_to(error: EventError | ConflictError | StorageError | CommandError) -
         return problem("read_only", str(error), status=503, headers={"Retry-After": "5"})
     if isinstance(error, StorageError):
         return problem("storage_unavailable", str(error), status=503, headers={"Retry-After": "1"})
+    if isinstance(error, TooFast):
+        return problem("too_many_requests", error.message, status=429, headers=retry_after(error.retry_s))
     status = _COMMAND_STATUS.get(error.code, 400)
     headers = _CHALLENGE if status == 401 else None
     return problem(ErrorCode(error.code).name.lower(), error.message, status=status, headers=headers)
+
+
+def retry_after(wait_s: float) -> dict[str, str]:
+    """Make the header that says when to come again: whole seconds, at least one (RFC 9110, section 10.2.3)."""
+    return {"Retry-After": str(max(1, ceil(wait_s)))}
 
 
 async def read_body(
@@ -143,11 +138,24 @@ def condition_in(request: Request) -> tuple[int | None, bool]:
     return int(found[1]), False
 
 
+async def _next_part(parts: AsyncIterator[bytes], *, until: float) -> bytes | None:
+    """Wait for the next part of a body; None at its end. Raises Refused for one that keeps waiting, or dribbles."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout_at(min(until, loop.time() + PART_WITHIN_S)):
+            return await anext(parts, None)
+    except TimeoutError:
+        reason = f"The body has to go on every {PART_WITHIN_S:g} s and be there in {BODY_WITHIN_S:g} s; send it again."
+        raise Refused(EventError("too_slow", reason), b"") from None
+
+
 async def _read_bounded(request: Request, *, most_bytes: int) -> bytes:
     """Read the body; one that is too large is read on for a while, so that its sender gets to hear the answer."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
+    body = request.stream()
+    until = asyncio.get_running_loop().time() + BODY_WITHIN_S
+    while (part := await _next_part(body, until=until)) is not None:
         size += len(part)
         if size <= most_bytes or not parts:
             parts.append(part)

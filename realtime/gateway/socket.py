@@ -14,8 +14,9 @@ from typing import Any, Final
 import msgspec
 
 from realtime.config import Settings
-from realtime.errors import CommandError, EventError, ReadOnly, StorageError
+from realtime.errors import CommandError, Disconnect, EventError, ReadOnly, StorageError
 from realtime.gateway.access import Access, Identity, is_barred_by
+from realtime.gateway.asking import Asker, asker_of, asking
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.inbox_rights import InboxRights
@@ -25,6 +26,7 @@ from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, c
 from realtime.gateway.revocations import Bar
 from realtime.gateway.sharing import SharedReads
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
+from realtime.hub.gate import Gate
 from realtime.metrics import RECOVERIES
 from realtime.protocol.channels import is_known_channel
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
@@ -71,6 +73,7 @@ class Socket:
         settings: Settings,
         access: Access,
         flags: Switches | None = None,
+        gate: Gate | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
@@ -78,12 +81,14 @@ class Socket:
         self._settings = settings
         self._access = access
         self._flags = flags or Untouched()
+        self._gate = gate or Gate()
         self._now = now
         self._told_of_channels: dict[Member, None] = {}
         self._rights = InboxRights(is_open=self._access.is_open)
         self._identities: dict[Member, Identity] = {}
         self._told_of_flags: dict[Member, None] = {}
         self._persons: dict[Member, str] = {}
+        self._askers: dict[Member, Asker] = {}
         self._consumers: dict[Member, str] = {}
         self._shared: SharedReads[HistoryPage] = SharedReads()
         self.redeliverer = Redeliverer(
@@ -101,6 +106,7 @@ class Socket:
             queue_bytes=settings.queue_bytes,
             max_frame_bytes=settings.max_body_bytes + 65_536,
             clock=now,
+            gate=self._gate,
         )
 
     def introduce(self, channel: str, position: Position) -> None:
@@ -134,8 +140,7 @@ class Socket:
 
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
         """Say who it is by its token; remember whether it wants to hear of new channels and of flags."""
-        await self._access.prepare(request.token)
-        identity = self._access.identify(request.token, now=self._now())
+        identity = await self._identified(request, peer)
         greeting = _greeting(bytes(request.data))
         person = _person(identity, greeting, peer)
         if not self._flags.is_on(WEBSOCKET, person):
@@ -146,13 +151,26 @@ class Socket:
             self._access.check(identity)  # who was barred meanwhile wasn't connected yet, so nobody hung up on it
             self._consumers[member] = consumer
         self._identities[member], self._persons[member] = identity, person
+        self._askers[member] = asker_of(identity, peer.address)
         if greeting.announce:
             self._told_of_channels[member] = None
         if greeting.flags:
             self._told_of_flags[member] = None
         return Granted(
-            user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels
-        )
+            user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels,
+            is_trusted=identity.is_app,
+        )  # fmt: skip
+
+    async def _identified(self, request: ConnectRequest, peer: Peer) -> Identity:
+        note = partial(self._gate.notes.note, "connect", target="gateway", origin=peer.address)
+        try:
+            await self._access.prepare(request.token)
+            identity = self._access.identify(request.token, now=self._now())
+        except (CommandError, Disconnect) as error:
+            note(actor="", outcome="refused", detail=str(error))
+            raise
+        note(actor=identity.user, outcome="ok")
+        return identity
 
     def opened(self, member: Member) -> None:
         """Send a consumer what it has yet to acknowledge, and who asked for it how the flags stand."""
@@ -184,7 +202,8 @@ class Socket:
             await self._ingest.keep([Refusal(index=0, code=error.code, reason=error.reason, excerpt=excerpt_of(item))])
             raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
         try:
-            await self._ingest.store([accepted])
+            with asking(self._asker(member)):
+                await self._ingest.store([accepted])
         except StorageError as error:
             raise _unstored(error) from error
 
@@ -215,7 +234,8 @@ class Socket:
             return msgspec.json.encode({"acknowledged": await self._acknowledge(member, data)})
         if method != "ingest":
             raise refuse(ErrorCode.METHOD_NOT_FOUND)
-        report = await self._take(member, data)
+        with asking(self._asker(member)):
+            report = await self._take(member, data)
         return msgspec.json.encode({"results": report.results})
 
     async def refresh(self, member: Member, token: str) -> float | None:
@@ -242,6 +262,7 @@ class Socket:
         self._told_of_channels.pop(member, None)
         self._told_of_flags.pop(member, None)
         self._persons.pop(member, None)
+        self._askers.pop(member, None)
         consumer = self._consumers.pop(member, None)
         if consumer is not None:
             self.redeliverer.closed(member, consumer)
@@ -277,6 +298,9 @@ class Socket:
         """Name who an event is from unless it says so itself; our own app passes on what people do."""
         identity = self.identity(member)
         return None if identity.is_app else identity.user or None
+
+    def _asker(self, member: Member) -> Asker:
+        return self._askers.get(member, Asker())
 
     def _judge(self, member: Member, item: Any, *, channel: str) -> Accepted:
         check = partial(self._rights.check, self.identity(member))

@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from realtime.config import Settings
 from realtime.errors import StartError
+from realtime.gateway.doorway import Doorway, hush, make_room
 from realtime.gateway.facade import Gateway
 
 _LOG: Final = logging.getLogger(__name__)
@@ -49,9 +50,12 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings, listener: socket.socket, on_listening: Callable[[str], None]) -> None:
     gateway = Gateway(settings)
+    make_room()
+    hush()
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off", access_log=False, log_level=settings.log_level,
         timeout_graceful_shutdown=_GRACE_S, ws_max_size=settings.max_body_bytes + 65_536, ws_per_message_deflate=False,
+        http=Doorway(gateway.gate).protocol(), proxy_headers=False,
     )  # fmt: skip
     server = _Server(config)
     async with gateway.running():

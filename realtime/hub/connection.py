@@ -17,6 +17,7 @@ from realtime.errors import CommandError, Disconnect, ProtocolError
 from realtime.hub.door import Door
 from realtime.hub.effects import Ask, Effect, Effects, Enter, Forward, Hangup, Leave, Live, Phase, Say
 from realtime.hub.fanout import Fanout
+from realtime.hub.gate import Seat
 from realtime.hub.outgoing import outgoing_publication, outgoing_reply, raw_line
 from realtime.hub.ports import Backend, Joined, OutPublication, Peer
 from realtime.hub.session import Session
@@ -27,6 +28,7 @@ from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
 from realtime.protocol.frames import (
     ChannelRequest,
     ClientInfo,
+    Command,
     ConnectRequest,
     Empty,
     HistoryRequest,
@@ -65,6 +67,7 @@ class Connection:
         fanout: Fanout,
         peer: Peer,
         door: Door,
+        seat: Seat,
         tally: Tally,
         hub: str,
         subject: str,
@@ -81,6 +84,7 @@ class Connection:
             websocket.send, tally=tally, limit_bytes=queue_bytes, on_slow=self.be_slow, on_lost=self._lost
         )
         self._door = door
+        self._seat = seat
         self._tally = tally
         self._websocket = websocket
         self._backend = backend
@@ -193,7 +197,20 @@ class Connection:
             while self._asks and (self._is_full or self.session.phase is Phase.CONNECTING):
                 await asyncio.wait(self._asks, return_when=asyncio.FIRST_COMPLETED)
                 self.session.excuse(self._clock())
-            self.carry_out(self.session.received(command))
+            await self._receive(command)
+
+    async def _receive(self, command: Command) -> None:
+        """Give a command to the session, unless it is one too many of late; heartbeats never are."""
+        if self.session.phase is Phase.OPEN and (command.id or command.send is not None):
+            try:
+                wait_s = await self._seat.wait_s(self._clock())
+            except Disconnect as disconnect:
+                self.disconnect(disconnect)
+                return
+            if wait_s > 0:
+                self.carry_out(self.session.overrun(command, wait_s))
+                return
+        self.carry_out(self.session.received(command))
 
     @property
     def _is_full(self) -> bool:
@@ -230,6 +247,7 @@ class Connection:
         COALESCED.labels(self._hub).inc(self.writer.backlog.coalesced)
         if self._closing is not None:
             self._closing.cancel()
+        self._seat.leave()
         if self._was_let_in:
             self._backend.closed(self)
 
@@ -264,6 +282,7 @@ class Connection:
                 self._announce(subscription.channel, has_joined=True)
             case Leave(subscription, was_live, was_granted):
                 self._fanout.leave(self, subscription)
+                self._seat.unfollow(subscription.channel)
                 if was_granted:
                     self._backend.unsubscribed(self, subscription.channel)
                 if was_live:
@@ -312,6 +331,8 @@ class Connection:
                 async with self._door.passing(is_gone=lambda: self.is_closed):
                     return [] if self.is_closed else await self._let_in(ask, request)
             case SubscribeRequest():
+                if not self.is_closed:
+                    self._seat.follow(request.channel)
                 joined = await self._backend.subscribe(self, request)
                 if self.is_closed:
                     self._backend.unsubscribed(self, request.channel)
@@ -346,6 +367,11 @@ class Connection:
 
     async def _let_in(self, ask: Ask, request: ConnectRequest) -> Effects:
         granted = await self._backend.connect(self, request, self.peer)
+        try:
+            self._seat.let_in(granted.user, is_trusted=granted.is_trusted)
+        except Disconnect:
+            self._backend.closed(self)
+            raise
         self.user, self.info = granted.user, granted.info
         joins: dict[str, Joined] = {}
         for channel in granted.channels:

@@ -12,13 +12,15 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import Final
 
+import msgspec
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 
 from realtime.hub.connection import Connection
 from realtime.hub.door import Door
 from realtime.hub.effects import Limits
 from realtime.hub.fanout import Fanout
-from realtime.hub.origin import is_own_origin
+from realtime.hub.gate import Gate, Refusal, Seat
 from realtime.hub.outgoing import outgoing_publication
 from realtime.hub.ports import Backend, Member, OutPublication, Peer
 from realtime.hub.session import Session
@@ -32,6 +34,7 @@ SUBPROTOCOL: Final = "centrifuge-json"
 _FOREIGN_SUBPROTOCOL: Final = "centrifuge-protobuf"
 SHUTDOWN_WITHIN_S: Final = 1.5
 PONG_WITHIN_S: Final = 8.0
+SHUT: Final = Refusal(503, "not_running", "The server is stopping.", retry_s=1)
 
 
 class Hub:
@@ -51,12 +54,14 @@ class Hub:
         pong_within_s: float = PONG_WITHIN_S,
         clock: Callable[[], float] = time.time,
         door: Door | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics.
 
         `subject` is what the pulse counts its answers as; its name if it isn't given.
         """
         self._door = door or Door()
+        self._gate = gate or Gate()
         self._tally = Tally(name)
         self.name = name
         self._subject = subject or name
@@ -81,15 +86,26 @@ class Hub:
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one socket from the handshake to its end.
 
-        Refuses a foreign page's socket with 403 and one that only speaks Protobuf with 3506.
+        Refuses a foreign page's socket with 403, one too many with 429, one that only speaks Protobuf with 3506.
         """
-        peer = _peer_of(websocket)
-        if self._is_shut or not is_own_origin(peer.headers):
-            await websocket.close()  # before accept, this is HTTP 403
+        peer = self._gate.peer_of(websocket.scope)
+        refusal = SHUT if self._is_shut else self._gate.objection(peer)
+        seat = refusal or self._gate.enter(peer)
+        if isinstance(seat, Refusal):
+            self._gate.notes.note(
+                "connect", actor="", outcome="refused", target=self.name, origin=peer.address, detail=seat.code
+            )
+            await _turn_away(websocket, seat)
             return
+        try:
+            await self._serve(websocket, peer, seat)
+        finally:
+            seat.leave()
+
+    async def _serve(self, websocket: WebSocket, peer: Peer, seat: Seat) -> None:
         offered = websocket.scope.get("subprotocols") or []
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        connection = self._connection(websocket, peer)
+        connection = self._connection(websocket, peer, seat)
         self._connections[connection] = None
         self._open.inc()
         if self._ticking is None or self._ticking.done():
@@ -143,7 +159,7 @@ class Hub:
         if self._ticking is not None:
             self._ticking.cancel()
 
-    def _connection(self, websocket: WebSocket, peer: Peer) -> Connection:
+    def _connection(self, websocket: WebSocket, peer: Peer, seat: Seat) -> Connection:
         identity = uuid.uuid4()
         session = Session(
             str(identity),
@@ -159,6 +175,7 @@ class Hub:
             fanout=self._fanout,
             peer=peer,
             door=self._door,
+            seat=seat,
             tally=self._tally,
             hub=self.name,
             subject=self._subject,
@@ -177,6 +194,12 @@ class Hub:
                     connection.tick(now)
 
 
-def _peer_of(websocket: WebSocket) -> Peer:
-    address = "" if websocket.client is None else f"{websocket.client.host}:{websocket.client.port}"
-    return Peer(address=address, headers={name.lower(): value for name, value in websocket.headers.items()})
+async def _turn_away(websocket: WebSocket, refusal: Refusal) -> None:
+    """Answer the handshake: with a bare 403, or with when to come back, where the server can."""
+    if not refusal.retry_s or "websocket.http.response" not in websocket.scope.get("extensions", {}):
+        await websocket.close()
+        return
+    headers = {"Retry-After": str(refusal.retry_s)}
+    content = {"error": {"code": refusal.code, "reason": refusal.reason}}
+    response = Response(msgspec.json.encode(content), refusal.status, headers=headers, media_type="application/json")
+    await websocket.send_denial_response(response)

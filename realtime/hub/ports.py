@@ -19,9 +19,14 @@ from realtime.protocol.positions import Position
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What the driver knows of the other end. Header names are lower case."""
+    """What the driver knows of the other end. Header names are lower case.
+
+    `address` is an IP address, `host` what was asked for, `scheme` "http" or "https" where it is known, else empty.
+    """
 
     address: str
+    host: str = ""
+    scheme: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,13 +49,17 @@ class OutPublication:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Lets a connection in. `info` and `data` are JSON; `channels` are subscribed at once by the server."""
+    """Lets a connection in. `info` and `data` are JSON; `channels` are subscribed at once by the server.
+
+    `is_trusted`: it speaks for many people and has counted them itself, so what is meant per person isn't for it.
+    """
 
     user: str = ""
     info: bytes = b""
     expires_at: float | None = None
     data: bytes = b""
     channels: Sequence[str] = ()
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from realtime.hub.effects import (
 from realtime.hub.outgoing import raw_line
 from realtime.hub.ports import Granted, Joined
 from realtime.hub.subscription import Subscription
-from realtime.protocol.codes import DisconnectCode, ErrorCode, UnsubscribeCode, hang_up, may_reconnect, refuse
+from realtime.protocol.codes import DisconnectCode, ErrorCode, UnsubscribeCode, hang_up, may_reconnect, refuse, too_fast
 from realtime.protocol.frames import (
     PING,
     Command,
@@ -110,6 +110,14 @@ class Session:
             return [Say(_error_reply(command.id, error))]
         except Disconnect as disconnect:
             return self.hang_up(disconnect)
+
+    def overrun(self, command: Command, wait_s: float) -> Effects:
+        """Refuse a command that came too fast; it may come again in `wait_s` seconds."""
+        if self.phase is not Phase.OPEN:
+            return []
+        if not _has_id(command):
+            return self.hang_up(hang_up(DisconnectCode.TOO_MANY_REQUESTS))  # nothing else can be answered to it
+        return [Say(_error_reply(command.id, too_fast(wait_s)))]
 
     def granted(self, ask: Ask, granted: Granted, joins: Mapping[str, Joined], *, now: float) -> Effects:
         """Learn that the backend lets the connection in. `joins`: the server-side subscriptions entered meanwhile."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from realtime.hub import Hub
+from realtime.hub.gate import Gate
 from realtime.live.assets import PREFIX, load_assets
 from realtime.live.attendance import Attendance
 from realtime.live.backend import LiveBackend
@@ -42,7 +43,13 @@ class Live:
     """
 
     def __init__(
-        self, store: Store, *, settings: Settings, assets_folder: Path, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        *,
+        settings: Settings,
+        assets_folder: Path,
+        gate: Gate | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         secret = settings.secret.encode() if settings.secret else secrets.token_bytes(32)
         tickets = Tickets(secret)
@@ -61,6 +68,7 @@ class Live:
             queue_bytes=settings.queue_bytes,
             max_frame_bytes=_MAX_FRAME_BYTES,
             clock=clock,
+            gate=gate,
         )
         self.backend.attach(self.hub)
 

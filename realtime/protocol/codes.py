@@ -6,9 +6,10 @@ Source: Centrifugo documentation, "Client protocol codes".
 from __future__ import annotations
 
 from enum import IntEnum
+from math import ceil
 from typing import Final
 
-from realtime.errors import CommandError, Disconnect
+from realtime.errors import CommandError, Disconnect, TooFast
 
 
 class ErrorCode(IntEnum):
@@ -117,6 +118,12 @@ _DISCONNECT_TEXT: Final = {
 def refuse(code: ErrorCode, *, message: str | None = None) -> CommandError:
     """Build the error that answers one command, in the protocol's own words unless `message` is given."""
     return CommandError(int(code), message or _ERROR_TEXT[code], is_temporary=code in _TEMPORARY)
+
+
+def too_fast(wait_s: float) -> TooFast:
+    """Build the error that answers what came too fast, 111; it may come again in `wait_s` seconds."""
+    code = ErrorCode.TOO_MANY_REQUESTS
+    return TooFast(int(code), f"{_ERROR_TEXT[code]}: try again in {max(1, ceil(wait_s))} s", retry_s=wait_s)
 
 
 def hang_up(code: DisconnectCode, *, reason: str | None = None) -> Disconnect:
