@@ -5,4 +5,4 @@ import streamlit as st
 from realtime.server import compose
 
 process = compose()
-app = st.App("pages/shell.py", routes=process.routes, lifespan=process.lifespan)
+app = st.App("pages/shell.py", routes=process.routes, middleware=process.middleware, lifespan=process.lifespan)

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
@@ -34,6 +35,7 @@ from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
 from realtime.errors import ConfigError, StartError
 from realtime.gateway.doorway import Doorway, hush, make_room
+from realtime.gateway.exposure import Threshold, check_exposure
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
@@ -58,6 +60,7 @@ def compose() -> Process:
     """Read the settings and check that the process can start; leave with one sentence when it can't."""
     try:
         settings = load_settings(cwd=Path.cwd(), environ=os.environ)
+        check_exposure(st.get_option("server.address"), settings, option="--server.address")
         if settings.gateway_url is None:
             with claimed(settings.data_dir):
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
@@ -70,7 +73,7 @@ def compose() -> Process:
 
 
 class Process:
-    """One Tideboard: what it serves (`routes`), and how it begins and ends (`lifespan`)."""
+    """One Tideboard: what it serves (`routes`, `middleware`), and how it begins and ends (`lifespan`)."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -80,6 +83,8 @@ class Process:
         self._live = Live(self._store, settings=settings, assets_folder=_ASSETS, gate=self._gate)
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
         gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
+        # Streamlit's own server was asked before it began to listen; another one around the app wasn't.
+        self.middleware = [Middleware(Threshold, is_open=lambda: not settings.has_key)]
         self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
 
     def guard(self) -> None:

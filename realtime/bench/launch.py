@@ -57,13 +57,18 @@ def app_settings(data_dir: Path, *, sample: str = "off", extra: Mapping[str, str
 
 
 def start_app(
-    data_dir: Path, *, port: int | None = None, sample: str = "off", extra: Mapping[str, str] | None = None
+    data_dir: Path,
+    *,
+    port: int | None = None,
+    address: str = "127.0.0.1",
+    sample: str = "off",
+    extra: Mapping[str, str] | None = None,
 ) -> Process:
     """Start the real app (`streamlit run app.py`) without waiting for it. Raises StartError when there is no app.py."""
     root = project_root()
     port = port or free_port()
     return Process(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *_streamlit_flags(port)],
+        [sys.executable, "-m", "streamlit", "run", "app.py", *_streamlit_flags(port, address)],
         cwd=root,
         port=port,
         environ=clean_environment(app_settings(data_dir, sample=sample, extra=extra)),
@@ -72,11 +77,13 @@ def start_app(
     )
 
 
-def start_gateway(data_dir: Path, *, port: int | None = None, extra: Mapping[str, str] | None = None) -> Process:
+def start_gateway(
+    data_dir: Path, *, port: int | None = None, host: str = "127.0.0.1", extra: Mapping[str, str] | None = None
+) -> Process:
     """Start the gateway alone (`python -m realtime gateway`) without waiting for it."""
     port = port or free_port()
     return Process(
-        [sys.executable, "-m", "realtime", "gateway", "--port", str(port)],
+        [sys.executable, "-m", "realtime", "gateway", "--host", host, "--port", str(port)],
         cwd=data_dir.parent,
         port=port,
         environ={**clean_environment(app_settings(data_dir, extra=extra)), "PYTHONPATH": import_path()},
@@ -123,8 +130,8 @@ def temporary_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _streamlit_flags(port: int) -> list[str]:
-    return [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+def _streamlit_flags(port: int, address: str = "127.0.0.1") -> list[str]:
+    return [f"--server.port={port}", f"--server.address={address}", "--server.headless=true"]
 
 
 def import_path() -> str:

@@ -46,7 +46,11 @@ def address_options(command: _F) -> _F:
         metavar="URL",
         help=f"Address of a gateway, or of an app with one in it.  [default: setting gateway_url, or {DEFAULT_URL}]",
     )
-    token = click.option("--token", metavar="JWT", help="Token to come in with, where the gateway asks for one.")
+    token = click.option(
+        "--token",
+        metavar="JWT",
+        help="Token to come in with.  [default: setting gateway_token, which no list of processes shows]",
+    )
     return url(token(command))
 
 
@@ -60,7 +64,7 @@ def address_of(url: str | None, token: str | None) -> Address:
         is_address = False
     if not is_address:
         raise click.BadParameter(f"{chosen!r} isn't an address such as {DEFAULT_URL}.", param_hint="--url")
-    return Address(chosen.rstrip("/"), settings.api_key, token)
+    return Address(chosen.rstrip("/"), settings.api_key, token or settings.gateway_token)
 
 
 def current_settings() -> Settings:

@@ -38,6 +38,12 @@ def _flag() -> click.Command:
     return flag
 
 
+def _token() -> click.Command:
+    from realtime.cli.token import token
+
+    return token
+
+
 def _settings() -> click.Command:
     from realtime.cli.settings import settings
 
@@ -55,6 +61,7 @@ _COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "send": _send,
     "tail": _tail,
     "flag": _flag,
+    "token": _token,
     "settings": _settings,
     "bench": _bench,
 }
@@ -101,6 +108,8 @@ def main() -> None:
       TIDEBOARD_GATEWAY_URL=http://127.0.0.1:8601 make run
     Switch something off while it runs:
       python -m realtime flag set websocket off
+    Make a token for a producer, where tokens are required:
+      python -m realtime token --role ingest --user till-7
     See every setting there is:
       python -m realtime settings
     """

@@ -100,7 +100,9 @@ class Poster:
         except httpx.HTTPError as error:
             return None, f"{url} doesn't answer ({error or type(error).__name__}). Is Tideboard running there?"
         if response.status_code in (401, 403):
-            raise NotConnected(f"{url} lets nobody in without a key or token ({_said(response)}); see --token.")
+            raise NotConnected(
+                f"{url} lets nobody in without a key or token ({_said(response)}); see `python -m realtime token`."
+            )
         if response.status_code in (404, 405):
             raise NotConnected(f"{url} answers, but has no /api/events: it isn't a Tideboard gateway.")
         if response.status_code in _PASSING:

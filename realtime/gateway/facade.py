@@ -32,7 +32,7 @@ from realtime.gateway.flags import FlagFile
 from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http import Api, routes
-from realtime.gateway.http_access import HttpAccess
+from realtime.gateway.http_access import TOKEN_IN_URL, HttpAccess, has_token_in_url
 from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
@@ -51,6 +51,8 @@ from realtime.gateway.revocations import Revocations
 from realtime.gateway.secret import secret_of
 from realtime.gateway.socket import Socket
 from realtime.hub import Hub
+from realtime.hub.hub import SUBPROTOCOL
+from realtime.protocol.codes import DisconnectCode
 
 LOG_NAME: Final = "log.db"
 SOCKET_PATH: Final = "/connection/websocket"
@@ -211,6 +213,9 @@ class Gateway:
         if self._running is None:
             await websocket.close()
             return
+        if has_token_in_url(websocket.query_params):
+            await _refuse_address(websocket)
+            return
         await self._running.socket.hub.serve(websocket)
 
     def _node(self) -> dict[str, Any]:
@@ -220,6 +225,13 @@ class Gateway:
             "version": tideboard_version(),
             "uptime": int(self._now() - self._started_at),
         }
+
+
+async def _refuse_address(websocket: WebSocket) -> None:
+    """Say why over an accepted socket, since nobody gets to read the answer to a handshake."""
+    offered = websocket.scope.get("subprotocols") or []
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    await websocket.close(DisconnectCode.BAD_REQUEST, TOKEN_IN_URL)
 
 
 def tideboard_version() -> str:

@@ -21,7 +21,7 @@ _IN_URL: Final = frozenset(
     {"token", "access_token", "id_token", "jwt", "authorization", "api_key", "apikey", "x-api-key"}
 )
 _KEY_HOLDER: Final = Identity(roles=(ADMIN,))
-TOKEN_IN_URL: Final = "Send the token in the Authorization header: an address ends up in logs and histories."  # noqa: S105
+TOKEN_IN_URL: Final = "Send tokens and keys in a header or in connect: an address ends up in logs and histories."  # noqa: S105
 
 
 class HttpAccess:
@@ -37,7 +37,7 @@ class HttpAccess:
 
         Raises CommandError 101 (no or a wrong key or token), 103 (blocked) or 109 (expired).
         """
-        identity = _KEY_HOLDER if self._has_key(request) else await self._identity(bearer_of(request))
+        identity = _KEY_HOLDER if self._has_key(request) else await self._identity(bearer_in(request.headers))
         request.scope[IDENTITY] = identity
         if identity.user and not identity.is_app:
             request.scope[ACTOR] = identity.user
@@ -70,9 +70,9 @@ def identity_of(request: Request) -> Identity:
     return identity if isinstance(identity, Identity) else Identity()
 
 
-def bearer_of(request: Request) -> str:
-    """Return the bearer token of a request, empty for none."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def bearer_in(headers: Mapping[str, str]) -> str:
+    """Return the bearer token among headers (names in lower case), empty for none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 

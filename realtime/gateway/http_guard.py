@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from realtime.errors import CommandError, ConflictError, EventError, NotRunning, StorageError
 from realtime.gateway.asking import KEY, Asker, asker_of, asking
-from realtime.gateway.http_access import IDENTITY, TOKEN_IN_URL, bearer_of, has_token_in_url, identity_of
+from realtime.gateway.http_access import IDENTITY, TOKEN_IN_URL, bearer_in, has_token_in_url, identity_of
 from realtime.gateway.requests import Handler, answer_to, problem
 from realtime.hub.gate import Gate, Refusal
 from realtime.hub.ports import Peer
@@ -132,7 +132,7 @@ async def _count(gate: Gate, asker: Asker) -> None:
 
 
 def _asker(request: Request, peer: Peer) -> Asker:
-    if "x-api-key" in request.headers and request.scope.get(IDENTITY) is not None and not bearer_of(request):
+    if "x-api-key" in request.headers and request.scope.get(IDENTITY) is not None and not bearer_in(request.headers):
         return Asker(KEY, peer.address)
     return asker_of(identity_of(request), peer.address)
 

@@ -19,6 +19,7 @@ from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.asking import Asker, asker_of, asking
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.flags import Switches, Untouched
+from realtime.gateway.http_access import bearer_in
 from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
@@ -162,10 +163,12 @@ class Socket:
         )  # fmt: skip
 
     async def _identified(self, request: ConnectRequest, peer: Peer) -> Identity:
+        """Say who it is by its token, in the command or in the handshake's header."""
         note = partial(self._gate.notes.note, "connect", target="gateway", origin=peer.address)
+        token = request.token or bearer_in(peer.headers)
         try:
-            await self._access.prepare(request.token)
-            identity = self._access.identify(request.token, now=self._now())
+            await self._access.prepare(token)
+            identity = self._access.identify(token, now=self._now())
         except (CommandError, Disconnect) as error:
             note(actor="", outcome="refused", detail=str(error))
             raise

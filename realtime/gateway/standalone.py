@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from realtime.config import Settings
 from realtime.errors import StartError
 from realtime.gateway.doorway import Doorway, hush, make_room
+from realtime.gateway.exposure import check_exposure
 from realtime.gateway.facade import Gateway
 
 _LOG: Final = logging.getLogger(__name__)
@@ -33,8 +34,9 @@ def serve(
     """Serve until SIGTERM or SIGINT, then stop within five seconds.
 
     `port` 0 takes a free one; `on_listening` is told the address once requests are answered. Raises StartError, one
-    sentence, when the port is in use or the data folder can't be used.
+    sentence, when the port is in use, the data folder can't be used, or others reach `host` and there is no secret.
     """
+    check_exposure(host, settings, option="--host")
     with _listening(host, port) as listener:
         asyncio.run(_serve(settings, listener, on_listening))
 

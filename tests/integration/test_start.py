@@ -6,10 +6,20 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+import jwt
 import pytest
 
 from realtime.client.outbox_file import FILE_NAME, OutboxFile
 from tests.support.processes import Process, start_app, start_gateway
+from tests.support.waiting import until
+
+_GREETING = (
+    "You can now view your Streamlit app",
+    "URL: ",
+    "auto detect external IP",
+    "go to https://docs.streamlit.io",
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +40,8 @@ def last_words(process: Process) -> str:
         code = process.wait_end(within_s=60)
     printed = process.output()
     assert code not in (0, None), printed
-    greeting = ("You can now view your Streamlit app", "URL: ")
-    said = [line.strip() for line in printed.splitlines() if line.strip() and not line.strip().startswith(greeting)]
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    said = [line for line in lines if not any(words in line for words in _GREETING)]
     assert len(said) == 1, printed
     return said[0]
 
@@ -84,3 +94,26 @@ def test_a_second_instance_on_one_folder_leaves_the_first_alone(tmp_path: Path) 
         assert "in use by another Tideboard" in printed
         assert f"process {first.pid}" in printed
         first.wait_ready(within_s=5)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_what_others_reach_doesnt_start_without_a_secret(tmp_path: Path, address: str) -> None:
+    """Neither the app nor the gateway alone; one sentence says what to do, and nothing listens meanwhile."""
+    app = last_words(start_app(tmp_path / "data", address=address))
+    assert "TIDEBOARD_SECRET" in app
+    assert "--server.address 127.0.0.1" in app
+    gateway = last_words(start_gateway(tmp_path / "data", host=address))
+    assert "TIDEBOARD_SECRET" in gateway
+    assert "--host 127.0.0.1" in gateway
+
+
+def test_with_a_secret_everything_listens_anywhere_and_asks_for_tokens(tmp_path: Path) -> None:
+    """Its own pages go on: the app brings a token of its own."""
+    secret = {"TIDEBOARD_SECRET": "0123456789abcdef0123456789abcdef"}
+    with start_app(tmp_path / "data", address="0.0.0.0", extra=secret) as app:
+        app.wait_ready()
+        assert httpx.get(f"{app.base_url}/api/collections", trust_env=False).status_code == 401
+        headers = {"Authorization": "Bearer " + jwt.encode({"sub": "ann"}, secret["TIDEBOARD_SECRET"])}
+        until(lambda: "tideboard" in httpx.post(
+            f"{app.base_url}/api/presence", json={"channel": "system"}, headers=headers, trust_env=False
+        ).text, what="the app's own connection")  # fmt: skip
