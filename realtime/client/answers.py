@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from realtime.errors import EventError
-from realtime.protocol.events import Envelope, read_envelope
+from realtime.protocol.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionUpdated,
+    Envelope,
+    JsonObject,
+    document_id_of,
+    event_of,
+    read_envelope,
+)
 from realtime.protocol.frames import ErrorFrame, Publication, Reply
 
 
@@ -19,6 +30,19 @@ def envelope_in(publication: Publication, channel: str) -> Envelope:
             specversion="1.0",
             data={"reason": str(error)},
         )
+
+
+def documents_told(history: Iterable[tuple[Envelope, int]]) -> list[tuple[JsonObject, int | None]]:
+    """Return the documents that events tell of, oldest first, each with its newest event's offset."""
+    told: dict[str, tuple[JsonObject, int | None]] = {}
+    for envelope, offset in history:
+        event = event_of(envelope)
+        identifier = document_id_of(event)
+        if identifier is not None and isinstance(event, CollectionCreated | CollectionUpdated | CollectionDeleted):
+            told.pop(identifier, None)
+            if not isinstance(event, CollectionDeleted):
+                told[identifier] = (event.document, offset)
+    return list(told.values())
 
 
 def error_of(reply: Reply) -> ErrorFrame:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from realtime.client.answers import envelope_in, error_of, words_of
+from realtime.client.answers import documents_told, envelope_in, error_of, words_of
 from realtime.client.calls import Call, Purpose
 from realtime.client.criticals import Criticals
 from realtime.client.handlers import Handlers
@@ -342,6 +342,8 @@ class Channels:
         times = [one.time / 1000 or now for one in install.history]
         position, loading = install.position, self._loadings[channel]
         before = self._store.position(channel)
+        if not loading.has_documents and loading.collection is not None:
+            loading.documents = documents_told(history)
         if loading.collection is None:
             self._store.load_history(channel, history, position=position, now=now, published_at=times)
         else:

@@ -44,12 +44,13 @@ _JOIN_S = 12.0
 class WebSocketClient:
     """Feeds a store from a gateway, and sends events to it (DESIGN.md section 5).
 
-    `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked before
-    every dial. `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1. `top_check_s` is how
-    often the gateway is asked where its streams end. `resume_from` says up to where an earlier process had each
-    channel's events: the feed goes back to there, within bounds.
-    `on_message` is given the gateway's messages first, on the client's thread, and tells whether one was for it.
-    With an `outbox`, emits wait in it until they are acknowledged; its owner closes it after `disconnect`.
+    `url` is the gateway's socket (ws://host:port/connection/websocket), `http_url` its root. `token` is asked
+    before every dial; `api_key` goes with HTTP requests, for a server that takes no tokens there (Centrifugo).
+    `now` is Unix seconds, `steady` a clock that is never set, `jitter` returns 0..1. `top_check_s` is how often the
+    gateway is asked where its streams end. `resume_from` says up to where an earlier process had each channel's
+    events: the feed goes back to there, within bounds. `on_message` is given the gateway's messages first, on the
+    client's thread, and tells whether one was for it. With an `outbox`, emits wait in it until they are
+    acknowledged; its owner closes it after `disconnect`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class WebSocketClient:
         store: Store,
         channels: Sequence[str] = (USERS, SYSTEM),
         token: Callable[[], str] | None = None,
+        api_key: str | None = None,
         now: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -76,6 +78,7 @@ class WebSocketClient:
         self._store = store
         self._channel_names = tuple(channels)
         self._token = token
+        self._api_key = api_key
         self._now = now
         self._steady = steady
         self._jitter = jitter
@@ -129,7 +132,8 @@ class WebSocketClient:
 
     def http_headers(self) -> dict[str, str]:
         """Return the headers with which this client may ask over HTTP; a fresh token at each call. Threads: any."""
-        return {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
+        bearer = {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
+        return bearer if self._api_key is None else {**bearer, "X-API-Key": self._api_key}
 
     @property
     def outbox(self) -> Outbox | None:
@@ -246,7 +250,7 @@ class WebSocketClient:
                 self._running.wire.transport.ring()
 
     def _start(self) -> _Running:
-        api = Api(self._http_url, token=self._token)
+        api = Api(self._http_url, headers=self.http_headers)
         wire = Wire(
             now=self._now,
             polling=Polling(api, consumer=self._criticals.consumer, now=self._now),

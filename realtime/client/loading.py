@@ -50,6 +50,7 @@ class Loading:
     """One channel's load: its newest history, and for a collection all pages of its documents.
 
     The position is that of the first page: what happened while the others were fetched comes as live events.
+    A server that keeps no documents (Centrifugo) has events alone: then the newest of them tell what there is.
     """
 
     def __init__(self, channel: str, number: int) -> None:
@@ -59,6 +60,7 @@ class Loading:
         self.documents: list[tuple[JsonObject, int | None]] = []
         self.history: list[Publication] | None = None
         self.position: Position | None = None
+        self.has_documents = self.collection is not None
         self._cursor: str | None = None
         self._has_all_pages = self.collection is None
 
@@ -75,8 +77,12 @@ class Loading:
     def take_history(self, newest_first: list[Publication], position: Position) -> None:
         """Take in the answer to `history` (reverse)."""
         self.history = newest_first[::-1]
-        if self.collection is None:
+        if not self.has_documents:
             self.position = position
+
+    def do_without_pages(self) -> None:
+        """Take in that the server keeps no documents."""
+        self.has_documents, self._has_all_pages = False, True
 
     def take_page(self, page: _Page) -> None:
         """Take in a page of documents. Raises NotConnected when the stream began anew between two pages."""
@@ -96,30 +102,40 @@ class Loading:
         return f"/api/collections/{quote(self.collection or '', safe='')}/documents?limit={PAGE_DOCUMENTS}{cursor}"
 
 
-class Api:
-    """The gateway's HTTP API, on a connection that is kept."""
+class _Absent(NotConnected):
+    """There is no such route, or nothing at it."""
 
-    def __init__(self, base_url: str, *, token: Callable[[], str] | None) -> None:
+
+class Api:
+    """The gateway's HTTP API, on a connection that is kept. `headers` let a request in; fresh ones for each."""
+
+    def __init__(self, base_url: str, *, headers: Callable[[], Mapping[str, str]] = dict) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=is_far(base_url))
-        self._token = token
+        self._headers = headers
 
     def channels(self) -> list[str]:
         """Return the channels of all collections. Raises NotConnected."""
         return [collection_channel(listed.name) for listed in self.collections()]
 
     def collections(self) -> list[Listed]:
-        """Return all collections. Raises NotConnected."""
-        return self._get("/api/collections", _LISTINGS).collections
+        """Return all collections; none of a server that knows only channels. Raises NotConnected."""
+        try:
+            return self._get("/api/collections", _LISTINGS).collections
+        except _Absent:
+            return []
 
     def load_page(self, loading: Loading) -> None:
         """Fetch the next page of a load. Raises NotConnected."""
-        loading.take_page(self._get(loading.path, _PAGES))
+        try:
+            loading.take_page(self._get(loading.path, _PAGES))
+        except _Absent:
+            loading.do_without_pages()
 
     def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Post JSON and return the answer's status and body. Raises NotConnected when there is none. Threads: any."""
         try:
             answer = self._http.post(
-                path, content=body, headers={"Content-Type": "application/json", **self._bearer(), **(headers or {})}
+                path, content=body, headers={"Content-Type": "application/json", **self._headers(), **(headers or {})}
             )
         except httpx.HTTPError as error:
             raise NotConnected(
@@ -131,12 +147,11 @@ class Api:
         """Close the connection."""
         self._http.close()
 
-    def _bearer(self) -> dict[str, str]:
-        return {} if self._token is None else {"Authorization": f"Bearer {self._token()}"}
-
     def _get(self, path: str, decoder: msgspec.json.Decoder[_T]) -> _T:
         try:
-            answer = self._http.get(path, headers=self._bearer())
+            answer = self._http.get(path, headers=dict(self._headers()))
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                raise _Absent(f"The server has no {path.partition('?')[0]}.")
             if answer.status_code != httpx.codes.OK:
                 raise NotConnected(f"The gateway answered HTTP {answer.status_code} to GET {path.partition('?')[0]}.")
             return decoder.decode(answer.content)

@@ -50,7 +50,7 @@ class _Answer(msgspec.Struct):
 
 
 class _Answers(msgspec.Struct):
-    replies: list[_Answer]
+    replies: list[_Answer] = []  # Centrifugo leaves out what is empty
 
 
 class _Acknowledged(msgspec.Struct):
