@@ -157,6 +157,9 @@ class Settings:
     roles: Annotated[
         dict[str, Any], Meta(description="Who may do what, by [roles.<name>] tables; none restrict nobody")
     ] = field(default_factory=dict)
+    rules: Annotated[
+        list[dict[str, Any]], Meta(description="Which events deserve notice besides the built-in rules, or instead")
+    ] = field(default_factory=list)
 
     @property
     def is_guarded(self) -> bool:
@@ -181,8 +184,8 @@ class SettingLine:
 
 
 _HINTS: Final[Mapping[str, Any]] = get_type_hints(Settings, include_extras=True)
-TABLES: Final = frozenset({"roles"})
-"""Settings that are tables, in the file only. What is in them is read by the room that they are for."""
+TABLES: Final[Mapping[str, str]] = {"roles": "[roles.<name>]", "rules": "[[rules]]"}
+"""Settings that are tables, in the file only, and how one begins. What is in them is read by the room they are for."""
 KEYS: Final = tuple(key for key in _HINTS if key not in TABLES)
 
 
@@ -212,7 +215,7 @@ def explain(settings: Settings) -> tuple[SettingLine, ...]:
     return tuple(
         SettingLine(
             key=each.name,
-            variable=f"Tables [{each.name}] in the file" if each.name in TABLES else variable_of(each.name),
+            variable=f"Tables {TABLES[each.name]} in the file" if each.name in TABLES else variable_of(each.name),
             default="unset" if each.name in TABLES else _shown(each.name, each.default),
             value=_shown(each.name, getattr(settings, each.name)),
             explanation=str(_meta_of(each.name).description),
@@ -309,7 +312,7 @@ def _meta_of(key: str) -> Meta:
 
 def _expectation(key: str) -> str:
     if key in TABLES:
-        return f"tables: begin each one with [{key}.<name>]"
+        return f"tables: begin each one with {TABLES[key]}"
     kind, meta = _kind_of(key), _meta_of(key)
     if get_origin(kind) is Literal:
         return " or ".join(map(str, get_args(kind)))
@@ -325,7 +328,7 @@ def _shown(key: str, value: Any) -> str:
     if value is None:
         return "unset"
     if key in TABLES:
-        return ", ".join(value) or "unset"
+        return (f"{len(value)} of them" if isinstance(value, list) else ", ".join(value)) if value else "unset"
     if key in _SECRETS:
         return "•••"
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

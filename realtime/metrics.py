@@ -101,6 +101,12 @@ CLIENT_REDELIVERED = Counter(
 DEAD_LETTERS = Counter(
     "tideboard_dead_letters", "Critical events given up on, by reason", ["reason"], registry=REGISTRY
 )
+NOTICES = Counter("tideboard_notices", "Commands put into inboxes by the gateway itself", registry=REGISTRY)
+NOTICES_UNJUDGED = Counter(
+    "tideboard_notices_unjudged",
+    "Events that couldn't be judged for notices, or were trimmed before",
+    registry=REGISTRY,
+)
 AUDIT_ROWS = Counter("tideboard_audit_rows", "Rows written to the audit", registry=REGISTRY)
 AUDIT_LOST = Counter("tideboard_audit_lost", "Notes for the audit that found no room", registry=REGISTRY)
 PRESENCE_PEOPLE = Gauge("tideboard_presence_people", "People at this app's pages", registry=REGISTRY)

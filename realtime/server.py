@@ -44,6 +44,7 @@ from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import APP, mint
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
+from realtime.notifications.tables import rules_from
 from realtime.sample import Sample
 from realtime.store import Store
 
@@ -65,6 +66,7 @@ def compose() -> Process:
             with claimed(settings.data_dir):
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
         OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
+        rules_from(settings.rules)
         process = Process(settings)
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")

@@ -99,6 +99,7 @@ def test_a_bad_variable_is_named_in_one_sentence(tmp_path: Path, variables: dict
         ("require_token = 1", "has to be true or false"),
         ('data_dir = ""', "has to be a path"),
         ("feed_size = ", "tideboard.toml can't be read: "),
+        ("rules = 1", "'rules' in tideboard.toml is 1; it has to be tables: begin each one with [[rules]]."),
         ("roles = 1", "'roles' in tideboard.toml is 1; it has to be tables: begin each one with [roles.<name>]."),
     ],
 )
@@ -134,11 +135,18 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         assert value not in str(caught.value)
 
 
+def test_rules_are_counted(tmp_path: Path) -> None:
+    """What is in them is for the room that they are for."""
+    (tmp_path / "tideboard.toml").write_text("[[rules]]\nid = 'a'\n[[rules]]\nid = 'b'\n", encoding="utf-8")
+    [line] = [line for line in explain(load_settings(cwd=tmp_path, environ={})) if line.key == "rules"]
+    assert (line.value, line.default) == ("2 of them", "unset")
+
+
 def test_every_key_is_explained_once() -> None:
     """Each field has its variable, default and a line, in order; so has what `settings` prints."""
     lines = explain(Settings())
     assert tuple(line.key for line in lines) == tuple(field.name for field in fields(Settings))
-    assert set(KEYS) | TABLES == {line.key for line in lines}
+    assert {*KEYS, *TABLES} == {line.key for line in lines}
     assert all(line.explanation and line.variable == variable_of(line.key) for line in lines if line.key in KEYS)
     assert all(line.value == line.default for line in lines)
 

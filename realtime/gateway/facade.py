@@ -46,12 +46,15 @@ from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog, Stored
+from realtime.gateway.notifier import Notifier
 from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
 from realtime.gateway.revocations import Revocations
+from realtime.gateway.role_tables import rights_from
 from realtime.gateway.secret import secret_of
 from realtime.gateway.socket import Socket
 from realtime.hub import Hub
 from realtime.hub.hub import SUBPROTOCOL
+from realtime.notifications.tables import rules_from
 from realtime.protocol.codes import DisconnectCode
 
 LOG_NAME: Final = "log.db"
@@ -65,6 +68,7 @@ class _Running:
     flags: FlagFile
     socket: Socket
     inboxes: Inboxes
+    notifier: Notifier
     api: Api
     revocations: Revocations
     http_access: HttpAccess
@@ -74,7 +78,10 @@ class Gateway:
     """The gateway of this process. Its routes may be mounted before it runs; they answer 503 until it does."""
 
     def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
+        """Raises ConfigError, one sentence, when the rules or roles among the settings make no sense."""
         self._settings = settings
+        self._rules = rules_from(settings.rules)
+        self._rights = rights_from(settings.roles, contact=settings.contact)
         self._now = now
         self._running: _Running | None = None
         self.audit = Audit(
@@ -123,7 +130,8 @@ class Gateway:
 
             def committed(stored: Sequence[Stored]) -> None:
                 announcers[0].committed(stored)
-                self._current().inboxes.committed(stored)
+                running.notifier.committed(stored)
+                running.inboxes.committed(stored)
 
             log = await asyncio.to_thread(
                 EventLog.open, folder / LOG_NAME,
@@ -145,9 +153,11 @@ class Gateway:
                 )
                 await asyncio.to_thread(answer_at_once)
                 chores = [asyncio.create_task(socket.redeliverer.run()), asyncio.create_task(running.inboxes.run())]
+                running.notifier.start()
                 try:
                     yield
                 finally:
+                    await asyncio.to_thread(running.notifier.stop)
                     for chore in chores:
                         chore.cancel()
                     await asyncio.gather(*chores, return_exceptions=True)
@@ -188,6 +198,7 @@ class Gateway:
         socket = Socket(log, ingest, settings=settings, access=access, flags=flags, gate=self.gate, now=self._now)
         rights = InboxRights(is_open=access.is_open)
         inboxes = Inboxes(log)
+        notifier = Notifier(log, self._rules, rights=self._rights, now=self._now)
         revocations.on_bar = socket.barred
         api = Api(
             EventRoutes(log, ingest, settings=settings, rights=rights),
@@ -199,7 +210,7 @@ class Gateway:
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             StateRoutes(log, version=tideboard_version()),
         )
-        return _Running(log, ingest, flags, socket, inboxes, api, revocations, http_access)
+        return _Running(log, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)
 
     def _current(self) -> _Running:
         if self._running is None:

@@ -22,6 +22,7 @@ from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
 from realtime.gateway.noting import note_refused, note_stored
+from realtime.gateway.shelf import OWN_SOURCE
 from realtime.hub.gate import Gate
 from realtime.notifications.commands import read_command
 from realtime.protocol.channels import USERS
@@ -32,8 +33,6 @@ from realtime.pulse import PULSE, WRITES
 
 _LOG: Final = logging.getLogger(__name__)
 _SLICE: Final = 100
-OWN_SOURCE: Final = "/tideboard/notices/"
-"""What the gateway says itself. Were it anybody's, a notice could be called a repeat before it was told."""
 MAX_CHANNELS: Final = 10_000
 STORED: Final = "stored"
 DUPLICATE: Final = "duplicate"

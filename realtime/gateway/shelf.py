@@ -11,6 +11,8 @@ from typing import Final
 
 from realtime.gateway.batches import execute_rows
 
+OWN_SOURCE: Final = "/tideboard/notices/"
+"""What the gateway says itself. Were it anybody's, a notice could be called a repeat before it was told."""
 INBOX_RETENTION: Final = 1_000
 """Commands kept of an inbox's stream, for those who resume; what they made of the inbox is in its snapshot."""
 

@@ -54,8 +54,8 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
         It is one of `collection`, `id`, `actor`, `type`, `channel`, `critical`, `about`; or a field of the document (of
         the one before, when there is none now), else of the event; or of `document.`, `before.`, `data.` only.
         """
-        if path in _ATTRIBUTES:
-            return _ATTRIBUTES[path](self)
+        if path in ATTRIBUTES:
+            return ATTRIBUTES[path](self)
         first, _, rest = path.partition(".")
         if rest and first in ("document", "before", "data"):
             return inside({"document": self.document, "before": self.before, "data": self.values}[first], rest)
@@ -63,7 +63,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
         return inside(self.values, path) if found is None else found
 
 
-_ATTRIBUTES: Final = {
+ATTRIBUTES: Final = {
     "collection": lambda fact: fact.collection,
     "id": lambda fact: fact.id,
     "actor": lambda fact: fact.actor,
@@ -91,7 +91,7 @@ def fact_of(envelope: Envelope, event: Event, *, source: Source, now: float, bef
     """Make a fact of an event that arrived `now`."""
     has_document = isinstance(event, CollectionCreated | CollectionUpdated)
     is_about_document = isinstance(event, CollectionCreated | CollectionUpdated | CollectionDeleted)
-    values = data_of(event)
+    values = _values_of(event)
     at = moment(envelope.time)
     return Fact(
         type=envelope.type,
@@ -104,8 +104,17 @@ def fact_of(envelope: Envelope, event: Event, *, source: Source, now: float, bef
         id=document_id_of(event),
         document=event.document if has_document else None,  # type: ignore[union-attr]
         before=before,
-        values={name: value for name, value in values.items() if name != "document"},
+        values=values,
     )
+
+
+def _values_of(event: Event) -> JsonObject:
+    """Return an event's `data` but for its document, which isn't copied for that."""
+    if isinstance(event, CollectionCreated):
+        return {"collection": event.collection}
+    if isinstance(event, CollectionUpdated | CollectionDeleted):
+        return {"collection": event.collection, "id": event.id}
+    return {name: value for name, value in data_of(event).items() if name != "document"}
 
 
 def moment(text: Any) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 from realtime.notifications.rules import Rate
@@ -51,6 +52,23 @@ class Window:
     def advance(self, at: float) -> None:
         """Let time go on to `at`; what falls out of the window is forgotten. It never runs back."""
         self._advance(int(at // self._width_s))
+
+    def restore(self, buckets: Iterable[tuple[int, int, int]], *, newest: int | None) -> None:
+        """Take over what a window counted, as `buckets` and `newest` told it."""
+        self._buckets = deque(buckets)
+        self._newest = newest
+        self.hits = sum(hits for _, hits, _ in self._buckets)
+        self.total = sum(total for _, _, total in self._buckets)
+
+    @property
+    def buckets(self) -> tuple[tuple[int, int, int], ...]:
+        """Return what is counted: number, hits and total of each bucket, ascending."""
+        return tuple(self._buckets)
+
+    @property
+    def newest(self) -> int | None:
+        """Return the bucket that time has come to."""
+        return self._newest
 
     def __len__(self) -> int:
         return len(self._buckets)

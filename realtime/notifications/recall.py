@@ -30,6 +30,10 @@ class Recall:
     def __len__(self) -> int:
         return len(self._known)
 
+    def knows(self, collection: str, identifier: str) -> bool:
+        """Tell whether a document is remembered."""
+        return (collection, identifier) in self._known
+
     def complete(self, fact: Fact) -> Fact:
         """Add to a fact how its document was, unless it says so itself."""
         if fact.before is not None or fact.collection is None or fact.id is None or fact.type == CollectionCreated.TYPE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -10,6 +11,7 @@ import msgspec
 from realtime.notifications.commands import Add, Clear, Command, Retell
 from realtime.notifications.model import Cleared, Notification, Retold, Signal, reaches
 from realtime.notifications.preferences import Delivery, Preferences, decide
+from realtime.protocol.events import MAX_NAME_CHARS
 
 MAX_JOINED: Final = 1_000
 
@@ -79,15 +81,24 @@ def _joined(group: Sequence[Command]) -> Add:
     return Add(id=adds[-1].id, at=adds[-1].at, notification=notification, offsets=offsets)
 
 
+def _named(text: str) -> str:
+    """Keep an id as short as an event's may be; what is cut off is in its digest."""
+    if len(text) <= MAX_NAME_CHARS:
+        return text
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return f"{text[: MAX_NAME_CHARS - 33]} {digest}"
+
+
 def _of_alarm(signal: Cleared | Retold, now: float) -> Command:
     """Name an alarm's news after the event that brought it, or the moment."""
     source = signal.source
     place = f"{signal.at:.3f}" if source is None else f"{source.channel}@{source.epoch}:{source.offset}"
     if isinstance(signal, Cleared):
         return Clear(
-            id=f"clear {signal.key} {place}", at=now, key=signal.key, event_at=signal.at, why=signal.why, source=source
-        )
+            id=_named(f"clear {signal.key} {place}"), at=now, key=signal.key, event_at=signal.at, why=signal.why,
+            source=source,
+        )  # fmt: skip
     return Retell(
-        id=f"retell {signal.key} {place}", at=now, key=signal.key, event_at=signal.at, title=signal.title,
+        id=_named(f"retell {signal.key} {place}"), at=now, key=signal.key, event_at=signal.at, title=signal.title,
         message=signal.message, source=source,
     )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Reads back from the log what a reader of commits needs after a pause: events it missed, documents as they were.
+
+Threads: any. Everything raises StorageError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+
+from realtime.gateway.log import Accepted, EventLog, Stored
+from realtime.notifications.recall import DOCUMENTS_KEPT
+from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject, event_of, read_envelope
+from realtime.protocol.positions import Position
+
+_PAGE: Final = 500
+
+
+def pages_since(log: EventLog, channel: str, offset: int) -> Iterator[list[Stored]]:
+    """Read a stream after an offset up to its top, page by page. It ends early where it was trimmed meanwhile."""
+    epoch = log.position(channel).epoch
+    while True:
+        page = log.read(channel, since=Position(epoch, offset), limit=_PAGE)
+        if not page.publications:
+            return
+        yield [_stored(channel, epoch, one.offset, one.raw, one.time_ms) for one in page.publications]
+        if page.reaches_top:
+            return
+        offset = page.publications[-1].offset
+
+
+def remembered(log: EventLog, collection: str, *, upto: int) -> Iterator[JsonObject]:
+    """Read the documents of a collection that haven't changed since an offset, as many as are remembered at all."""
+    return islice(_documents(log, collection, upto), DOCUMENTS_KEPT)
+
+
+def earlier_document(log: EventLog, collection: str, identifier: str, *, before: int) -> JsonObject | None:
+    """Read what a document was before an event, as far as events tell that are still kept."""
+    for one in log.document_history(collection, identifier, before=before, limit=1).publications:
+        event = event_of(read_envelope(one.raw))
+        if isinstance(event, CollectionCreated | CollectionUpdated):
+            return event.document
+    return None
+
+
+def _documents(log: EventLog, collection: str, upto: int) -> Iterator[JsonObject]:
+    cursor: str | None = None
+    while True:
+        page = log.page(collection, limit=_PAGE, cursor=cursor)
+        documents: list[Any] = msgspec.json.decode(page.documents)
+        yield from (one for one, offset in zip(documents, page.offsets, strict=True) if offset <= upto)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _stored(channel: str, epoch: str, offset: int, raw: bytes, time_ms: int) -> Stored:
+    envelope = read_envelope(raw)
+    accepted = Accepted(envelope, event_of(envelope), channel, raw)
+    return Stored(channel, Position(epoch, offset), False, accepted, time_ms)
