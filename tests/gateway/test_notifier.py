@@ -112,7 +112,9 @@ def test_a_restart_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
 def test_who_was_met_while_nobody_judged_hears_of_what_came_then(tmp_path: Path) -> None:
     """People are heard before the events of an absence, so that no notice is lost to the order."""
     with place(tmp_path) as one:
+        one.meet("bob")
         one.delete([0])
+        one.settle(1, "bob")
     with place(tmp_path, is_started=False) as one:
         one.delete(range(1, 10))
         one.meet("ann")
