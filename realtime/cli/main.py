@@ -44,6 +44,12 @@ def _token() -> click.Command:
     return token
 
 
+def _audit() -> click.Command:
+    from realtime.cli.audit import audit
+
+    return audit
+
+
 def _settings() -> click.Command:
     from realtime.cli.settings import settings
 
@@ -62,6 +68,7 @@ _COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "tail": _tail,
     "flag": _flag,
     "token": _token,
+    "audit": _audit,
     "settings": _settings,
     "bench": _bench,
 }

@@ -39,7 +39,7 @@ class Audit:
         secrets: Iterable[str | None] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._path = folder / FILE_NAME
+        self.path = folder / FILE_NAME
         self._most_rows = most_rows
         self._most_days = most_days
         self._clean = cleaner(secrets)
@@ -81,7 +81,7 @@ class Audit:
 
     def open(self) -> None:
         """Open the file and begin to write. Raises StartError."""
-        self._file = AuditFile.open(self._path)
+        self._file = AuditFile.open(self.path)
         self._is_over = False
         self._hurry.clear()
         self._thread = threading.Thread(target=self._run, name="tideboard-audit", daemon=True)
@@ -89,7 +89,7 @@ class Audit:
 
     def reader(self) -> AuditReader:
         """Return the reading side. Raises StorageError when nothing was ever written."""
-        return AuditReader(self._path)
+        return AuditReader(self.path)
 
     def flush(self, within_s: float = 2.0) -> bool:
         """Wait until what was noted before is written; tells whether it is."""

@@ -13,9 +13,9 @@ from typing import Final
 
 import msgspec
 
-RETENTION: Final = "audit:retention"
+RETENTION: Final = "audit.retention"
 """The action of the row that says which rows were let go: its target names the last of them."""
-LOST: Final = "audit:lost"
+LOST: Final = "audit.lost"
 """The action of the row that says how many notes found no room."""
 
 

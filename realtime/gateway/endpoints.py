@@ -151,6 +151,22 @@ ENDPOINTS: Final = (
         body="FlagChange", answers={200: "FlagsTold", 403: "Problem", 422: "Problem"},
     ),
     Endpoint(
+        method="GET", path="/api/audit", handler="audit.show_audit",
+        summary="Search the audit, newest first: who did or tried what, when, from where, how it went (role admin)",
+        answers={200: "AuditPage", 403: "Problem"},
+        query=("limit", "before", "text", "actor", "action", "outcome", "since", "until"),
+    ),
+    Endpoint(
+        method="POST", path="/api/audit", handler="audit.note_audit",
+        summary="Note what an app saw somebody do: signing in, taking an export (role app)",
+        body="AuditNote", answers={200: "Noted"},
+    ),
+    Endpoint(
+        method="GET", path="/api/audit/verify", handler="audit.verify_audit",
+        summary="Walk the audit's chain: whether any row was changed, removed or moved (role admin)",
+        answers={200: "AuditVerdict", 403: "Problem"},
+    ),
+    Endpoint(
         method="GET", path="/api/health", handler="state.health",
         summary="Tell whether the gateway lives and can store", answers={200: "Health", 503: "Health"},
         is_open=True,

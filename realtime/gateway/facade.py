@@ -33,6 +33,7 @@ from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http import Api, routes
 from realtime.gateway.http_access import TOKEN_IN_URL, HttpAccess, has_token_in_url
+from realtime.gateway.http_audit import AuditRoutes
 from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
@@ -208,6 +209,7 @@ class Gateway:
             InboxRoutes(inboxes, rights),
             RevocationRoutes(revocations, access, settings=settings, now=self._now),
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
+            AuditRoutes(self.audit, settings=settings, is_open=access.is_open),
             StateRoutes(log, version=tideboard_version()),
         )
         return _Running(log, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
+from realtime.gateway.http_audit import AuditRoutes
 from realtime.gateway.http_channels import ChannelRoutes
 from realtime.gateway.http_criticals import CriticalRoutes
 from realtime.gateway.http_documents import DocumentRoutes
@@ -34,6 +35,7 @@ class Api:
     inbox: InboxRoutes
     revocations: RevocationRoutes
     flags: FlagRoutes
+    audit: AuditRoutes
     state: StateRoutes
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
+from realtime.gateway.http_audit import AuditNote, AuditPage, AuditVerdict
 from realtime.gateway.http_flags import FlagChange
 from realtime.gateway.ingest import Report
 from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
@@ -25,6 +26,12 @@ _PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 _QUERY: Final[dict[str, tuple[_Json, str]]] = {
     "limit": ({"type": "integer", "minimum": 1, "maximum": 1000}, "How many at most"),
     "before": ({"type": "integer", "minimum": 1}, "Go on from here: `before` of the page before this one"),
+    "text": (_STRING, "Only rows with this text in any column"),
+    "actor": (_STRING, "Only what this person did"),
+    "action": (_STRING, "Only this action"),
+    "outcome": ({"type": "string", "enum": ["ok", "refused", "failed"]}, "Only these"),
+    "since": ({"type": "string", "format": "date-time"}, "Only from this time on"),
+    "until": ({"type": "string", "format": "date-time"}, "Only before this time"),
     "cursor": (_STRING, "Go on from here: `cursor` of the page before this one"),
 }
 _HEADERS: Final = {
@@ -35,9 +42,10 @@ _HEADERS: Final = {
 _STATUS: Final = {
     200: "Done", 201: "Made", 207: "Some items were refused", 304: "Not changed", 400: "Not readable",
     401: "A key or token is missing", 403: "Not yours to do, or a page of another site", 404: "Not there",
-    409: "There already",
+    408: "Too slow", 409: "There already",
     412: "Changed meanwhile", 413: "Too large", 415: "A type that isn't accepted", 422: "Readable, but not acceptable",
-    503: "Can't be stored now; see Retry-After", 507: "The disk is full; see Retry-After",
+    429: "Too many requests; see Retry-After", 503: "Can't be stored now; see Retry-After",
+    507: "The disk is full; see Retry-After",
 }  # fmt: skip
 
 
@@ -96,13 +104,13 @@ def _parameters(endpoint: Endpoint) -> list[_Json]:
 
 def _all_answers(endpoint: Endpoint) -> list[tuple[int, str]]:
     """Add the answers that any route may give."""
-    common = {401: "Problem", 503: "Problem"}
+    common = dict.fromkeys((400, 401, 403, 429, 503), "Problem")
     if endpoint.method != "GET":
-        common |= {403: "Problem", 507: "Problem"}
+        common |= {507: "Problem"}
     if endpoint.body:
-        common |= {400: "Problem", 413: "Problem", 415: "Problem"}
+        common |= dict.fromkeys((408, 413, 415, 422), "Problem")
     if endpoint.method != "POST" or "{" in endpoint.path:
-        common |= {400: "Problem", 422: "Problem"}
+        common |= {422: "Problem"}
     return sorted((common | endpoint.answers).items())
 
 
@@ -122,6 +130,9 @@ def _schemas() -> _Json:
             RefusalRow,
             Position,
             HistoryRequest,
+            AuditNote,
+            AuditPage,
+            AuditVerdict,
             CriticalAt,
             DeadLetter,
             Redelivery,
@@ -188,6 +199,7 @@ _WRITTEN: Final[_Json] = {
     "Revocations": _object(revocations=_list(_ref("Revocation"))),
     "DeadLetters": _object(deadLetters=_list(_ref("DeadLetter")), total=_INTEGER, before=_or_null(_INTEGER)),
     "InboxShown": _object(inbox=_ref("Inbox"), position=_ref("Position")),
+    "Noted": _object(noted={"type": "boolean"}),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
     "Anything": _OBJECT,
     "Text": _STRING,

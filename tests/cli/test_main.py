@@ -19,7 +19,10 @@ def _run(*arguments: str, **variables: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("command", ["gateway", "send", "tail", "flag", "token", "settings", "bench"])
+COMMANDS = ("gateway", "send", "tail", "flag", "token", "audit", "settings", "bench")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches_by_example(command: str) -> None:
     """Each command's help shows itself in use."""
     code, output = _run(command, "--help")
@@ -31,7 +34,9 @@ def test_help_lists_the_commands() -> None:
     """The first page names them all, and how to start the dashboard."""
     code, output = _run("--help")
     assert code == 0
-    assert all(f"\n  {name} " in output for name in ("gateway", "send", "tail", "flag", "token", "settings", "bench"))
+    assert all(
+        f"\n  {name} " in output for name in ("gateway", "send", "tail", "flag", "token", "audit", "settings", "bench")
+    )
     assert "make run" in output
 
 

@@ -1,0 +1,121 @@
+"""Answers the HTTP routes of the audit: searching it, walking its chain, and noting what an app saw people do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from realtime.config import Settings
+from realtime.errors import EventError
+from realtime.gateway.asking import current_asker
+from realtime.gateway.audit import Audit
+from realtime.gateway.audit_chain import Row
+from realtime.gateway.audit_file import Search
+from realtime.gateway.http_access import identity_of
+from realtime.gateway.requests import number_in, read_json, reply
+from realtime.hub.notes import Outcome
+from realtime.protocol.codes import ErrorCode, refuse
+
+_MOST_ROWS: Final = 1000
+_MOST_TEXT: Final = 200
+
+
+class AuditNote(msgspec.Struct, frozen=True):
+    """What an app saw somebody do: signing in, taking an export. `origin` is the address of their browser."""
+
+    action: Annotated[str, Meta(pattern=r"^[a-z][a-z.-]{0,63}$")]
+    actor: Annotated[str, Meta(max_length=256)]
+    outcome: Outcome = "ok"
+    target: Annotated[str, Meta(max_length=512)] = ""
+    detail: Annotated[str, Meta(max_length=512)] = ""
+    origin: Annotated[str, Meta(max_length=64)] = ""
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """A page of the audit, newest first; `before` leads to the next one, and is null at the end."""
+
+    rows: list[Row]
+    before: int | None
+
+
+class AuditVerdict(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether the chain holds: how many rows it has, where it ends, and where it is broken."""
+
+    is_whole: bool
+    rows: int
+    head: str
+    breaks: list[str]
+
+
+class AuditRoutes:
+    """Shows the audit to administrators, and takes notes from apps."""
+
+    def __init__(self, audit: Audit, *, settings: Settings, is_open: bool) -> None:
+        """`is_open`: there is nothing to tell an administrator by, so whoever is let in is one."""
+        self._audit = audit
+        self._settings = settings
+        self._is_open = is_open
+        self._walking = asyncio.Lock()
+
+    async def show_audit(self, request: Request) -> Response:
+        """Answer the newest rows that match, with what was noted a moment ago."""
+        self._only_administrators(request)
+        limit = number_in(request, "limit", default=100, most=_MOST_ROWS) or 100
+        before = number_in(request, "before", default=None)
+        search = _search(request)
+        await asyncio.to_thread(self._audit.flush)
+        rows = await asyncio.to_thread(self._audit.reader().page, search, limit=limit, before=before)
+        return reply(AuditPage(rows, rows[-1].number if len(rows) == limit else None))
+
+    async def verify_audit(self, request: Request) -> Response:
+        """Walk the whole chain; one walk at a time."""
+        self._only_administrators(request)
+        async with self._walking:
+            await asyncio.to_thread(self._audit.flush)
+            found, head, rows = await asyncio.to_thread(self._audit.reader().verify)
+        return reply(AuditVerdict(not found, rows, str(head), [one.reason for one in found]))
+
+    async def note_audit(self, request: Request) -> Response:
+        """Note what an app saw somebody do."""
+        if not (self._is_open or identity_of(request).is_app):
+            raise refuse(ErrorCode.PERMISSION_DENIED, message="Only the dashboard itself may note things (role app).")
+        try:
+            note = msgspec.convert(await read_json(request, settings=self._settings), AuditNote)
+        except msgspec.ValidationError as error:
+            raise EventError("bad_note", f"Send an action, an actor and an outcome: {error}.") from error
+        asker = current_asker()
+        origin = note.origin or ("" if asker is None else asker.origin)
+        self._audit.note(
+            note.action, actor=note.actor, outcome=note.outcome, target=note.target, origin=origin, detail=note.detail
+        )
+        return reply({"noted": True})
+
+    def _only_administrators(self, request: Request) -> None:
+        if not (self._is_open or identity_of(request).may_administer):
+            raise refuse(ErrorCode.PERMISSION_DENIED, message="Only an administrator may read the audit (role admin).")
+
+
+def _search(request: Request) -> Search:
+    query = request.query_params
+    words = {name: query.get(name, "")[:_MOST_TEXT] for name in ("text", "actor", "action", "outcome")}
+    return Search(**words, since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
+
+
+def _moment(request: Request, name: str) -> int | None:
+    """Read a moment from the query, RFC 3339 with an offset, as Unix milliseconds. Raises EventError `bad_query`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise EventError("bad_query", f"'{name}' has to be a time such as 2026-01-31T12:00:00Z.") from None
