@@ -24,6 +24,13 @@ page = st.navigation(
             help="One collection at a time: a chart, a live table with filters, and each document with its history.",
         ),
         st.Page(
+            "activity.py",
+            title="Activity",
+            icon=":material/stream:",
+            url_path="activity",
+            help="Every event as it comes, filtered or grouped, and who is here and looks at what.",
+        ),
+        st.Page(
             "health.py",
             title="Health",
             icon=":material/ecg_heart:",

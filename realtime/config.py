@@ -60,7 +60,7 @@ class Settings:
     ] = 262_144
     max_depth: Annotated[int, Meta(ge=4, le=500, description="Deepest nesting of an event's JSON")] = 64
     max_batch_events: Annotated[int, Meta(ge=1, le=1_000_000, description="Most events in one POST")] = 10_000
-    feed_size: Annotated[int, Meta(ge=10, le=100_000, description="Newest events kept in memory for the feed")] = 500
+    feed_size: Annotated[int, Meta(ge=10, le=100_000, description="Newest events kept in memory for the feed")] = 2000
     refresh_interval_s: Annotated[
         float, Meta(ge=0.5, le=3600, description="Seconds between page refreshes where pages can't be pushed to")
     ] = 5.0

@@ -28,7 +28,7 @@ def test_nothing_said_gives_the_defaults(tmp_path: Path) -> None:
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     """A key that is in both has the variable's value; one that is only in the file has the file's."""
-    settings = _load(tmp_path, toml="feed_size = 100\nretention_events = 5000", FEED_SIZE="200")
+    settings = _load(tmp_path, toml="feed_size = 100\nretention_events = 20000", FEED_SIZE="200")
     assert (settings.feed_size, settings.retention_events) == (200, 5000)
 
 
@@ -43,7 +43,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("GATEWAY_URL", "https://gateway.example/base/", "https://gateway.example/base"),
         ("API_KEY", "12345678", "12345678"),
         ("MAX_DEPTH", " 32 ", 32),
-        ("FEED_SIZE", "", 500),
+        ("FEED_SIZE", "", 2000),
     ],
 )
 def test_variables_become_values_of_their_type(tmp_path: Path, key: str, text: str, value: object) -> None:

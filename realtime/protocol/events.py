@@ -22,6 +22,8 @@ EARLIEST_YEAR: Final = 1970
 LATEST_YEAR: Final = 2200
 FUTURE_AFTER_S: Final = 5.0
 """How far a producer's clock may be ahead of ours before its time isn't believed."""
+LOCAL_PERSON: Final = "local"
+"""Who is at a page of Tideboard without sign-in and without having said a name."""
 _CONTAINERS: Final = (dict, list)
 PEOPLE_SOURCE: Final = "/tideboard/people"
 """Where events about people at Tideboard's own pages come from, followed by the app's name. They say nothing about the

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from realtime.protocol.channels import collection_of
-from realtime.protocol.events import encode_envelope
+from realtime.protocol.events import PEOPLE_SOURCE, encode_envelope
 from realtime.store.model import FeedEntry
 
 
@@ -60,14 +60,21 @@ def _age(entry: FeedEntry) -> tuple[float, int]:
 
 
 def select(
-    entries: Iterable[FeedEntry], *, limit: int, types: Collection[str] | None, search: str | None
+    entries: Iterable[FeedEntry],
+    *,
+    limit: int,
+    types: Collection[str] | None,
+    search: str | None,
+    has_own: bool = True,
 ) -> tuple[FeedEntry, ...]:
     """Return the first `limit` entries of these types whose envelope's text contains `search`, whatever the case."""
     wanted = search.strip().lower() if search else ""
     chosen = (
         entry
         for entry in entries
-        if (types is None or entry.envelope.type in types) and (not wanted or wanted in _text(entry))
+        if (types is None or entry.envelope.type in types)
+        and (has_own or not entry.envelope.source.startswith(PEOPLE_SOURCE))
+        and (not wanted or wanted in _text(entry))
     )
     return tuple(islice(chosen, max(limit, 0)))
 

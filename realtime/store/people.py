@@ -61,9 +61,7 @@ class People:
     def take(self, event: UserEvent, *, at: float) -> None:
         """Take in a login, a logout or something a person did."""
         if isinstance(event, UserActivity):
-            self._note(
-                PersonDid(event.user_id, at, event.action[:_LONGEST], _looking(event), _detail(event)), is_online=True
-            )
+            self._note(did_of(event, at=at), is_online=True)
         else:
             is_login = isinstance(event, UserLogin)
             self._note(PersonDid(event.user_id, at, "login" if is_login else "logout"), is_online=is_login)
@@ -196,6 +194,11 @@ def _counted(seen: PersonSeen, did: PersonDid) -> PersonSeen:
     return msgspec.structs.replace(
         seen, first_seen_at=min(did.at, seen.first_seen_at), actions=seen.actions + 1
     )  # fmt: skip
+
+
+def did_of(event: UserActivity, *, at: float) -> PersonDid:
+    """Return what an activity says, in short."""
+    return PersonDid(event.user_id, at, event.action[:_LONGEST], _looking(event), _detail(event))
 
 
 def _looking(event: UserActivity) -> Looking | None:

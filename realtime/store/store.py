@@ -344,13 +344,17 @@ class Store:
         channels: Collection[str] | None = None,
         types: Collection[str] | None = None,
         search: str | None = None,
+        has_own: bool = True,
     ) -> tuple[FeedEntry, ...]:
-        """Return events, newest first: of these channels (`connection`: the client's own), types, with this text."""
+        """Return events, newest first: of these channels (`connection`: the client's own), types, with this text.
+
+        `has_own`: with what people do at this dashboard's own pages.
+        """
         with self._lock:
-            if channels is None and types is None and not search:
+            if channels is None and types is None and not search and has_own:
                 return self._contents.feed.latest(limit)
             entries = self._contents.feed.newest_first(channels)
-        return select(entries, limit=limit, types=types, search=search)
+        return select(entries, limit=limit, types=types, search=search, has_own=has_own)
 
     def people(self, limit: int | None = None) -> tuple[PersonSeen, ...]:
         """Return who was seen: who is online first, each lot by who was seen last; at most ten thousand. O(limit)."""

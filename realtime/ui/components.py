@@ -14,7 +14,7 @@ import streamlit as st
 from realtime.live.runtime import current
 
 ASSETS_FOLDER: Final = Path(__file__).parent / "assets"
-_MODULES: Final = {"connection": "badge"}  # kind -> module, where the names differ
+_MODULES: Final = {"connection": "badge", "person": "person_card"}  # kind -> module, where the names differ
 _SHIM: Final = """
 export default function (component) {
   const { data, setTriggerValue } = component

@@ -13,6 +13,7 @@ import streamlit as st
 
 from realtime.live.runtime import current
 from realtime.notifications.text import clean
+from realtime.protocol.events import LOCAL_PERSON
 from realtime.ui.session import session_key
 
 COOKIE: Final = "tideboard_person"
@@ -30,7 +31,7 @@ class Person:
     roles: frozenset[str] = frozenset()
 
 
-LOCAL: Final = Person("local", "You")
+LOCAL: Final = Person(LOCAL_PERSON, "You")
 
 
 class PersonEnvelope(TypedDict):

@@ -26,6 +26,8 @@ from realtime.protocol.events import (
     UserLogin,
     UserLogout,
 )
+from realtime.store.people import did_of
+from realtime.views.deeds import about, deed, is_ours, name_of
 from realtime.views.registry import Value, view
 from realtime.views.words import KIND_SYMBOLS, KIND_TONES, KIND_WORDS, Tone, brief, plural, span
 
@@ -46,8 +48,11 @@ def newest(
     types: Sequence[str] | None = None,
     search: str | None = None,
 ) -> Value:
-    """Render the newest events, newest first; `total` counts every event this process has taken in."""
-    entries = store.feed(limit=limit, channels=channels, types=types, search=search)
+    """Render the newest events, newest first; `total` counts every event this process has taken in.
+
+    Who opens which of our own pages isn't news of what is watched: that is on the Activity page.
+    """
+    entries = store.feed(limit=limit, channels=channels, types=types, search=search, has_own=False)
     return {"rows": [row(entry) for entry in entries], "total": store.sequence}
 
 
@@ -64,7 +69,7 @@ def row(entry: FeedEntry) -> dict[str, Any]:
         "title": title,
         "detail": detail,
         "channel": collection_of(entry.channel) or entry.channel,
-        "actor": entry.envelope.actor,
+        "actor": None if entry.envelope.actor is None else name_of(entry.envelope.actor),
         "late": entry.is_late,
         "future": entry.is_future,
         "changed": list(entry.changed[:12]),
@@ -96,11 +101,11 @@ def _document(kind: str, identifier: str, detail: str) -> _Look:
 def _other(event: Event, type_name: str) -> _Look:
     match event:
         case UserLogin():
-            return "→", "Arrived", "info", event.user_id, ""
+            return "→", "Arrived", "info", name_of(event.user_id), ""
         case UserLogout():
-            return "←", "Left", "quiet", event.user_id, ""
+            return "←", "Left", "quiet", name_of(event.user_id), ""
         case UserActivity():
-            return "·", "Activity", "info", event.user_id, brief(event.action, limit=80)
+            return _activity(event)
         case SystemMaintenance():
             return "◆", "Maintenance", "warn", brief(event.message, limit=120), f"planned for {event.scheduled_time}"
         case SystemFault():
@@ -121,6 +126,14 @@ def _other(event: Event, type_name: str) -> _Look:
             return "▲", "Gap", "warn", gap_words(event.channel, event.count), ""
         case _:
             return "?", "Unknown", "quiet", type_name, "an event type this version doesn't know"
+
+
+def _activity(event: UserActivity) -> _Look:
+    symbol, word = deed(event.action)
+    detail = about(did_of(event, at=0.0))
+    if is_ours(event.action):
+        return symbol, word, "quiet", name_of(event.user_id), detail
+    return symbol, "Activity", "info", name_of(event.user_id), " · ".join(part for part in (word, detail) if part)
 
 
 def gap_words(channel: str, count: int | None) -> str:

@@ -11,7 +11,10 @@ from realtime.errors import TicketError
 if TYPE_CHECKING:
     from realtime.store import Store
 
-Kind: TypeAlias = Literal["chart", "numbers", "feed", "table", "connection", "cards", "record", "ledger", "outbox"]
+Kind: TypeAlias = Literal[
+    "chart", "numbers", "feed", "table", "connection", "cards", "record", "ledger", "outbox",
+    "filters", "strip", "people", "person",
+]  # fmt: skip
 Value: TypeAlias = dict[str, Any]
 """What a view renders: a JSON object; its shape is fixed per kind (docs/architecture.md)."""
 

@@ -18,7 +18,7 @@ input::placeholder { color: var(--soft); }
 .pill[hidden] { display: none; }
 .rows { contain: content; overflow-y: auto; overscroll-behavior: contain; border-top: 1px solid var(--line); }
 .rows:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
-article { display: grid; grid-template-columns: 74px 96px minmax(0, 1fr) auto; gap: 0 10px; align-items: baseline; padding: 5px 6px; border-bottom: 1px solid var(--line); cursor: pointer; }
+article { display: grid; grid-template-columns: 74px 96px minmax(0, 1fr) fit-content(32%); gap: 0 10px; align-items: baseline; padding: 5px 6px; border-bottom: 1px solid var(--line); cursor: pointer; }
 article:hover { background: var(--st-secondary-background-color); }
 article:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
 article.filtered { display: none; }
@@ -28,11 +28,16 @@ time { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; 
 .warn .kind { color: var(--st-orange-text-color); } .bad .kind { color: var(--st-red-text-color); font-weight: 600; } .quiet .kind { color: var(--soft); }
 .what { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .what b { font-weight: 600; } .what span { color: var(--soft); margin-left: 6px; }
-.where { color: var(--soft); font-size: 12px; white-space: nowrap; }
+.where { color: var(--soft); font-size: 12px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .mark { margin-left: 6px; padding: 0 6px; border-radius: 999px; font-size: 11px; color: var(--st-orange-text-color); background: var(--st-orange-background-color); }
 .more { grid-column: 1 / -1; padding: 6px 0 4px 84px; color: var(--soft); font-size: 12px; overflow-wrap: anywhere; cursor: auto; }
 .more div { display: flex; gap: 8px; } .more dt { min-width: 74px; } .more dl, .more dd { margin: 0; color: var(--st-text-color); }
-.open .what { white-space: normal; }
+.open .what { white-space: normal; overflow-wrap: anywhere; }
+.what .count { margin: 0 6px 0 0; padding: 0 6px; border-radius: 999px; font-size: 11px; font-weight: 600; color: var(--st-text-color);
+  background: var(--st-secondary-background-color); border: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+.more ol { list-style: none; margin: 0; padding: 0; } .more li { display: grid; grid-template-columns: 74px 96px minmax(0, 1fr); gap: 0 10px; padding: 2px 0; }
+.more .text { color: var(--st-text-color); } .more .rest { padding-top: 4px; }
+input[hidden] { display: none; }
 .empty { padding: 18px 6px; color: var(--soft); }
 article { position: relative; }
 ${fadeCss}

@@ -6,7 +6,8 @@ import { everySecond, make, say } from "./dom.js";
 import { fade } from "./fade.js";
 import { css } from "./feed.css.js";
 import { makeArticle, makeDetails } from "./feed_row.js";
-import { ago } from "./format.js";
+import { ago, at as clockTime } from "./format.js";
+import { isFiltering, watchFiltering } from "./reading.js";
 
 const MOST_COUNTED = 500;
 const SCROLLED_PX = 4;
@@ -51,17 +52,15 @@ class Feed {
     this.articles = new Map(); // key -> element, in the order of the DOM
     this.openKey = null;
     this.isPausedByHand = this.isScrolled = false;
+    this.newestSeen = 0;
     this.forget();
     this.listen();
+    this.stopWatching = watchFiltering(() => this.settle());
     this.stopTicking = everySecond((now) => this.age(now));
   }
 
   listen() {
-    this.button.onclick = () => {
-      this.isPausedByHand = !this.isReading;
-      if (!this.isPausedByHand) this.goLive();
-      else this.settle();
-    };
+    this.button.onclick = () => this.turn();
     this.pill.onclick = () => this.goLive();
     // Remembered, because asking an element for its scrollTop makes the browser lay the whole page out on the spot.
     this.rows.onscroll = () => {
@@ -69,50 +68,98 @@ class Feed {
       this.settle();
     };
     this.filter.onfocus = this.filter.onblur = () => this.settle();
+    this.rows.addEventListener("focusin", () => this.settle());
+    this.rows.addEventListener("focusout", () => setTimeout(() => this.settle()));
+    this.pressed = (event) => this.pauseByKey(event);
+    document.addEventListener("keydown", this.pressed);
     this.filter.oninput = () => this.narrow();
     this.rows.onclick = (event) => this.toggle(event.target.closest("article"), event.target);
     this.rows.onkeydown = (event) => this.key(event);
   }
 
+  /** Pause, or go on at the newest. */
+  turn() {
+    this.isPausedByHand = !this.isReading;
+    if (!this.isPausedByHand) this.goLive();
+    else this.settle();
+  }
+
+  /** The pause key works wherever nobody is typing. */
+  pauseByKey(event) {
+    const { key, ctrlKey, metaKey, altKey, repeat } = event;
+    if (key !== this.pauseKey || ctrlKey || metaKey || altKey || repeat || isTyping(event)) return;
+    this.turn();
+    event.preventDefault();
+  }
+
   update(data) {
+    this.pauseKey = data.options?.pauseKey;
+    this.filter.hidden = data.options?.hasFilters ?? false;
+    if (this.pauseKey) {
+      this.button.setAttribute("aria-keyshortcuts", this.pauseKey);
+      this.button.title = `Pause and resume: ${this.pauseKey.toUpperCase()}`;
+    }
+    // A page built around its feed doesn't change its height with every filter.
+    this.rows.style.minHeight = data.options?.hasFilters ? `${data.height - 34}px` : "";
     this.rows.style.maxHeight = data.height ? `${data.height - 34}px` : "460px";
     this.rows.setAttribute("aria-label", data.options?.label ?? "Events, newest first");
     this.unfollow = follow(this.root, data, (value) => this.take(value, data.channel));
   }
 
-  /** Tell why the feed stands still, or nothing when it runs. */
+  /** Say why the feed stands still; empty when it runs. */
+  get reason() {
+    if (this.isPausedByHand) return "by you";
+    if (this.openKey !== null) return "a row is open";
+    if (this.isScrolled) return "scrolled down";
+    if (isFiltering() || this.root.getRootNode().activeElement === this.filter) return "a filter is in use";
+    // Chosen with the keyboard; a click leaves no such mark.
+    return this.rows.querySelector("article:focus-visible") ? "a row is selected" : "";
+  }
+
   get isReading() {
-    return (
-      this.isPausedByHand || this.isScrolled || this.openKey !== null || this.root.getRootNode().activeElement === this.filter
-    );
+    return this.reason !== "";
   }
 
   take(value, channel) {
     const isOther = channel !== this.channel;
     this.channel = channel;
     this.value = value;
-    if (isOther || !this.isReading) return this.paint(!isOther);
-    this.count(value.rows);
+    if (isOther) {
+      this.close();
+      this.newestSeen = 0;
+      return this.paint(false);
+    }
+    if (!this.isReading) return this.paint(true);
+    this.count(value);
     this.settle();
   }
 
-  /** Count what came while the feed stood still, by key, so that nothing counts twice. */
-  count(rows) {
-    for (const row of rows) {
-      if (this.articles.has(String(row.key)) || this.waiting.has(row.key)) continue;
+  /** Count what came while the feed stood still, by number, so that nothing counts twice. */
+  count({ rows, keys, bad }) {
+    const errors = new Set(bad ?? rows.filter(({ tone }) => tone === "bad").map(({ key }) => key));
+    const all = keys ?? rows.map(({ key }) => key);
+    const isNew = (key) => key > this.newestSeen && !this.waiting.has(key);
+    // So many since the last look that its newest isn't among them any more: there may be more than can be told.
+    if (this.toldNewest && all.length > 0 && all.at(-1) > this.toldNewest) this.hasMore = true;
+    this.toldNewest = Math.max(this.toldNewest, ...all.slice(0, 1));
+    for (const key of all) {
+      if (!isNew(key)) continue;
       if (this.waiting.size >= MOST_COUNTED) return void (this.hasMore = true);
-      this.waiting.set(row.key, row.tone === "bad");
+      this.waiting.set(key, errors.has(key));
     }
   }
 
   forget() {
     this.waiting = new Map();
     this.hasMore = false;
+    this.toldNewest = 0;
   }
 
   paint(marksFresh) {
     const { rows } = this.value;
     this.forget();
+    for (const key of this.value.keys ?? rows.map(({ key }) => key)) if (key > this.newestSeen) this.newestSeen = key;
+    this.toldNewest = this.newestSeen;
     const keys = new Set(rows.map(({ key }) => String(key)));
     for (const [key, article] of this.articles) {
       if (keys.has(key)) continue;
@@ -123,7 +170,9 @@ class Feed {
     rows.forEach((row, index) => {
       const key = String(row.key);
       let article = this.articles.get(key);
-      if (!article) {
+      const isOther = article && article.row.stamp !== row.stamp;
+      if (isOther) article.remove();
+      if (!article || isOther) {
         article = makeArticle(row);
         this.articles.set(key, article);
         if (marksFresh && hadRows) fade(article);
@@ -132,6 +181,7 @@ class Feed {
       article.setAttribute("aria-posinset", index + 1);
     });
     this.empty.hidden = rows.length > 0;
+    if (this.value.empty) say(this.empty, this.value.empty);
     this.narrow();
     this.age(Date.now());
     this.settle();
@@ -143,12 +193,23 @@ class Feed {
     const isDue = !isReading && this.value && this.waiting.size > 0;
     if (isDue) return this.paint(true);
     this.root.dataset.paused = String(isReading);
+    if (isReading !== this.wasReading) {
+      this.wasReading = isReading;
+      this.age(Date.now());
+    }
     say(this.button, isReading ? "▶ Resume" : "❚❚ Pause");
-    const counted = this.hasMore ? `${MOST_COUNTED}+` : String(this.waiting.size);
+    const counted = `${this.waiting.size}${this.hasMore ? "+" : ""}`;
     const errors = [...this.waiting.values()].filter(Boolean).length;
-    say(this.state, isReading ? "❚❚ Paused" : "");
+    say(this.state, this.stateText());
     say(this.pill, `↑ ${counted} new${errors ? ` · ${errors} ${errors === 1 ? "error" : "errors"}` : ""}`);
     this.pill.hidden = !isReading || this.waiting.size === 0;
+  }
+
+  stateText() {
+    const note = this.value?.note ?? "";
+    const reason = this.reason;
+    if (!reason) return note;
+    return this.value?.note === undefined ? "❚❚ Paused" : `❚❚ Paused: ${reason}`;
   }
 
   /** Jump to now: close what is open, go to the top, show the newest. */
@@ -157,7 +218,9 @@ class Feed {
     this.close();
     this.rows.scrollTop = 0;
     this.isScrolled = false;
-    if (this.root.getRootNode().activeElement === this.filter) this.filter.blur();
+    const focused = this.root.getRootNode().activeElement;
+    if (focused === this.filter || focused?.closest("article")) focused.blur();
+    if (isFiltering()) document.activeElement?.shadowRoot?.activeElement?.blur();
     if (this.value) this.paint(true);
     repaint(this.root);
   }
@@ -170,7 +233,9 @@ class Feed {
   }
 
   age(now) {
-    for (const article of this.articles.values()) say(article.querySelector("time"), ago(article.row.at, now));
+    // Who reads wants times that stand still; what comes and goes is easier to place by its age.
+    const write = this.isReading || this.value?.isPinned ? clockTime : ago;
+    for (const article of this.articles.values()) say(article.querySelector("time"), write(article.row.at, now));
   }
 
   toggle(article, target) {
@@ -203,6 +268,7 @@ class Feed {
       if (!article) return;
       this.toggle(article);
     } else if (event.key === "Escape") {
+      if (this.openKey === null) article?.blur();
       this.close();
       this.settle();
     } else {
@@ -218,5 +284,13 @@ class Feed {
   dispose() {
     this.unfollow();
     this.stopTicking();
+    this.stopWatching();
+    document.removeEventListener("keydown", this.pressed);
   }
+}
+
+/** Tell whether a key goes into a field, be it inside a component. */
+function isTyping(event) {
+  const target = event.composedPath()[0];
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable=''], [contenteditable='true']") !== null;
 }

@@ -38,6 +38,17 @@ export function moment(at, now = Date.now()) {
   return then.toLocaleString(locale(), { ...day, ...year, ...clock })
 }
 
+/** Write the time of day in the reader's zone; the date too when it isn't today's. */
+export function at(moment_, now = Date.now()) {
+  const then = new Date(moment_)
+  const isToday = then.toDateString() === new Date(now).toDateString()
+  return isToday ? then.toLocaleTimeString(locale(), clock) : moment(moment_, now)
+}
+
+/** Write hours and minutes in the reader's zone. */
+export const hourMinute = (at_) =>
+  new Date(at_).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
+
 /** Write a moment in full, with the zone's name: what a hover shows. */
 export function exact(at) {
   if (at === null || at === undefined) return "time not known"
