@@ -14,7 +14,6 @@ from realtime.gateway.log import Stored
 from realtime.hub.ports import OutPublication
 from realtime.protocol.channels import inbox_of
 from realtime.protocol.events import CollectionUpdated
-from realtime.protocol.positions import Position
 
 _SLICE: Final = 200
 
@@ -26,8 +25,8 @@ class Announcer:
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        broadcast: Callable[[str, OutPublication], None],
-        introduce: Callable[[str, Position], None],
+        broadcast: Callable[[Stored], None],
+        introduce: Callable[[Stored], None],
         expect_ack: Callable[[Stored], None],
     ) -> None:
         """`introduce` is told of every channel that came into being, but not of inboxes, before its first event is
@@ -55,10 +54,10 @@ class Announcer:
         for _ in range(min(_SLICE, len(self._waiting))):
             stored = self._waiting.popleft()
             if stored.is_first_of_channel and inbox_of(stored.channel) is None:
-                self._introduce(stored.channel, stored.position)
+                self._introduce(stored)
             if stored.accepted.is_critical:
                 self._expect_ack(stored)
-            self._broadcast(stored.channel, publication_of(stored))
+            self._broadcast(stored)
         self._is_scheduled = bool(self._waiting)
         if self._is_scheduled:
             self._loop.call_soon(self._work_off)

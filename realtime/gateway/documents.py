@@ -6,7 +6,6 @@ Threads: the event loop's only.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
@@ -15,9 +14,11 @@ import msgspec
 
 from realtime.errors import ConflictError, EventError
 from realtime.gateway.ingest import Ingest
-from realtime.gateway.log import MUST_BE_NEW, EventLog, Stored
+from realtime.gateway.lens import Lens
+from realtime.gateway.log import MUST_BE_NEW, Stored
+from realtime.gateway.rights import EVERYTHING, Profile
 from realtime.protocol.channels import collection_channel
-from realtime.protocol.events import JsonObject, check_document_id
+from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject, check_document_id
 
 SOURCE: Final = "/tideboard/documents"
 _ATTEMPTS: Final = 8
@@ -34,7 +35,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a caller wants: under which condition, by whom, and the key that makes a repeat of it the same change.
+    """What a caller wants: under which condition, by whom with which rights, and the key that makes a repeat the same.
 
     `expected`: the version that the caller saw; `MUST_BE_NEW`: there may be none; None: whatever is there.
     `must_exist`: refuse to make a new document.
@@ -46,18 +47,19 @@ class Change(msgspec.Struct, frozen=True):
     must_exist: bool = False
     actor: str | None = None
     key: str | None = None
+    profile: Profile = EVERYTHING
 
 
 class Documents:
-    """Reads and changes single documents through the log."""
+    """Reads and changes single documents as their reader and writer may: versions are as they know them."""
 
-    def __init__(self, log: EventLog, ingest: Ingest) -> None:
-        self._log = log
+    def __init__(self, lens: Lens, ingest: Ingest) -> None:
+        self._lens = lens
         self._ingest = ingest
 
-    async def read(self, collection: str, identifier: str) -> Version:
-        """Read one document. Raises EventError `not_found`."""
-        found = await self._find(collection, identifier)
+    async def read(self, collection: str, identifier: str, *, profile: Profile = EVERYTHING) -> Version:
+        """Read one document. Raises EventError `not_found`, of one that is hidden as of one that isn't there."""
+        found = await self._find(collection, identifier, profile)
         if found is None:
             raise _not_found(collection, identifier)
         return found
@@ -68,7 +70,7 @@ class Documents:
             stored = await self._store(change, document, kind="created", expected=MUST_BE_NEW)
         except ConflictError:
             raise EventError("exists", f"There is a document {change.id!r} already; PUT or PATCH it.") from None
-        return Version(change.id, document, stored.position.offset), stored
+        return self._made(change, stored), stored
 
     async def replace(self, change: Change, document: Any) -> tuple[Version, Stored, bool]:
         """Put a document in place of what is there; True when there was none. Raises ConflictError, EventError."""
@@ -84,7 +86,7 @@ class Documents:
     async def delete(self, change: Change) -> Stored:
         """Delete a document. Raises ConflictError, EventError `not_found`."""
         for _ in range(_ATTEMPTS):
-            found = await self._find(change.collection, change.id)
+            found = await self._find(change.collection, change.id, change.profile)
             # With a key it may be the repeat of a delete that worked: only the log knows.
             if found is None and change.key is None:
                 raise _missing(change)
@@ -97,27 +99,42 @@ class Documents:
 
     async def _change(self, change: Change, make: Callable[[Any], Any]) -> tuple[Version, Stored]:
         for _ in range(_ATTEMPTS):
-            found = await self._find(change.collection, change.id)
+            found = await self._find(change.collection, change.id, change.profile)
             if found is None and change.must_exist:
                 raise _missing(change)
             document = make(found.document if found is not None else {})
             kind = "created" if found is None else "updated"
             try:
-                stored = await self._store(change, document, kind=kind, expected=_expected(change, found))
+                stored = await self._store(change, document, kind=kind, expected=self._expected(change, found))
             except ConflictError:
                 if change.expected is not None:
                     raise
                 continue
             if stored.is_duplicate:
-                return await self.read(change.collection, change.id), stored
-            return Version(change.id, document, stored.position.offset), stored
+                return await self.read(change.collection, change.id, profile=change.profile), stored
+            return self._made(change, stored), stored
         raise _busy()
 
-    async def _find(self, collection: str, identifier: str) -> Version | None:
-        row = await asyncio.to_thread(self._log.get, collection, identifier)
+    def _expected(self, change: Change, found: Version | None) -> int | None:
+        if change.profile.sight(collection_channel(change.collection)) is None:
+            return change.expected  # who can't read doesn't know whether there is one
+        return _expected(change, found)
+
+    def _made(self, change: Change, stored: Stored) -> Version:
+        """Return what a change made, as its writer may see it."""
+        event = stored.accepted.event
+        assert isinstance(event, CollectionCreated | CollectionUpdated)
+        sight = change.profile.sight(stored.channel)
+        # Who may write and not read hears nothing that they didn't say.
+        shown = {"id": change.id} if sight is None else sight.shown(event.document)
+        return Version(change.id, shown, stored.position.offset)
+
+    async def _find(self, collection: str, identifier: str, profile: Profile) -> Version | None:
+        sight = profile.sight(collection_channel(collection))
+        row = None if sight is None else await self._lens.document(sight, collection, identifier)
         return None if row is None else Version(identifier, msgspec.json.decode(row.document), row.offset)
 
-    async def _store(self, change: Change, document: Any, *, kind: str, expected: int) -> Stored:
+    async def _store(self, change: Change, document: Any, *, kind: str, expected: int | None) -> Stored:
         collection_channel(change.collection)
         content: JsonObject = {"collection": change.collection}
         if kind != "created":
@@ -134,8 +151,7 @@ class Documents:
             },
             actor=change.actor,
         )
-        [stored] = await self._ingest.store([accepted], expected=expected)
-        return stored
+        return await self._ingest.store_as(change.profile, accepted, expected=expected, by_ingest=False)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

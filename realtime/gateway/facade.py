@@ -11,7 +11,7 @@ import platform
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,10 +22,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from realtime.config import Settings
-from realtime.errors import NotRunning
+from realtime.errors import CommandError, NotRunning
 from realtime.gateway.access import Access
 from realtime.gateway.announcer import Announcer
 from realtime.gateway.audit import Audit
+from realtime.gateway.derived_file import FILE_NAME as DERIVED_NAME
+from realtime.gateway.derived_file import DerivedFile
 from realtime.gateway.documents import Documents
 from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
 from realtime.gateway.flags import FlagFile
@@ -42,12 +44,13 @@ from realtime.gateway.http_flags import FlagRoutes
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
-from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
+from realtime.gateway.lens import Lens
 from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog, Stored
 from realtime.gateway.notifier import Notifier
+from realtime.gateway.permits import Permits
 from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
 from realtime.gateway.revocations import Revocations
 from realtime.gateway.role_tables import rights_from
@@ -65,6 +68,7 @@ SOCKET_PATH: Final = "/connection/websocket"
 @dataclass(frozen=True)
 class _Running:
     log: EventLog
+    lens: Lens
     ingest: Ingest
     flags: FlagFile
     socket: Socket
@@ -126,6 +130,7 @@ class Gateway:
             self._audited(),
             self._remembered(folder) as revocations,
             self._flagged(folder) as flags,
+            closing(DerivedFile.open(folder / DERIVED_NAME)) as derived,
         ):
             announcers: list[Announcer] = []
 
@@ -140,20 +145,23 @@ class Gateway:
                 critical_kept=self._settings.critical_kept, on_commit=committed, now=self._now,
             )  # fmt: skip
             try:
-                self._running = running = self._assemble(log, revocations, flags)
+                self._running = running = self._assemble(log, revocations, flags, derived)
                 loop = asyncio.get_running_loop()
                 socket = running.socket
                 flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
                 announcers.append(
                     Announcer(
                         loop,
-                        broadcast=socket.hub.broadcast,
+                        broadcast=socket.broadcast,
                         introduce=socket.introduce,
                         expect_ack=socket.redeliverer.stored,
                     )
                 )
                 await asyncio.to_thread(answer_at_once)
-                chores = [asyncio.create_task(socket.redeliverer.run()), asyncio.create_task(running.inboxes.run())]
+                chores = [
+                    asyncio.create_task(chore)
+                    for chore in (socket.redeliverer.run(), running.inboxes.run(), running.lens.run())
+                ]
                 running.notifier.start()
                 try:
                     yield
@@ -163,6 +171,7 @@ class Gateway:
                         chore.cancel()
                     await asyncio.gather(*chores, return_exceptions=True)
                 await socket.hub.shutdown()
+                await running.lens.keep()
             finally:
                 self._running = None
                 await asyncio.to_thread(log.close)
@@ -191,28 +200,32 @@ class Gateway:
         finally:
             flags.close()
 
-    def _assemble(self, log: EventLog, revocations: Revocations, flags: FlagFile) -> _Running:
+    def _assemble(self, log: EventLog, revocations: Revocations, flags: FlagFile, derived: DerivedFile) -> _Running:
         settings = self._settings
         access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
         http_access = HttpAccess(access, api_key=settings.api_key, now=self._now)
-        ingest = Ingest(log, settings=settings, flags=flags, gate=self.gate, now=self._now)
-        socket = Socket(log, ingest, settings=settings, access=access, flags=flags, gate=self.gate, now=self._now)
-        rights = InboxRights(is_open=access.is_open)
+        permits = Permits(self._rights, is_open=access.is_open)
+        lens = Lens(log, file=derived, now=self._now)
+        ingest = Ingest(log, settings=settings, flags=flags, gate=self.gate, now=self._now, lens=lens)
+        socket = Socket(
+            log, ingest, settings=settings, access=access, permits=permits, lens=lens, flags=flags, gate=self.gate,
+            now=self._now,
+        )  # fmt: skip
         inboxes = Inboxes(log)
         notifier = Notifier(log, self._rules, rights=self._rights, now=self._now)
         revocations.on_bar = socket.barred
         api = Api(
-            EventRoutes(log, ingest, settings=settings, rights=rights),
-            DocumentRoutes(log, Documents(log, ingest), settings=settings),
-            ChannelRoutes(log, ingest, audience=socket.hub, settings=settings, node=self._node, rights=rights),
-            CriticalRoutes(log, socket.redeliverer, settings=settings),
-            InboxRoutes(inboxes, rights),
+            EventRoutes(log, ingest, settings=settings, permits=permits),
+            DocumentRoutes(Documents(lens, ingest), lens=lens, permits=permits, settings=settings),
+            ChannelRoutes(lens, ingest, audience=socket.hub, settings=settings, node=self._node, permits=permits),
+            CriticalRoutes(log, socket.redeliverer, permits=permits, settings=settings),
+            InboxRoutes(inboxes, permits.inboxes),
             RevocationRoutes(revocations, access, settings=settings, now=self._now),
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             AuditRoutes(self.audit, settings=settings, is_open=access.is_open),
-            StateRoutes(log, version=tideboard_version()),
+            StateRoutes(log, admits=self._admits, version=tideboard_version()),
         )
-        return _Running(log, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)
+        return _Running(log, lens, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)
 
     def _current(self) -> _Running:
         if self._running is None:
@@ -221,6 +234,16 @@ class Gateway:
 
     async def _authorize(self, request: Request) -> None:
         await self._current().http_access.admit(request)
+
+    async def _admits(self, request: Request) -> bool:
+        """Tell whether somebody may know all numbers: anybody, where no roles were configured."""
+        if not self._rights.is_configured:
+            return True
+        try:
+            identity = await self._current().http_access.admit(request)
+        except CommandError:
+            return False
+        return self._rights.profile(identity.roles, within=identity.collections).is_admin
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
         if self._running is None:

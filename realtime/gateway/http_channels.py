@@ -5,10 +5,8 @@ Replies are `{"result": …}` or `{"error": {"code", "message"}}`, with HTTP sta
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -19,12 +17,12 @@ from realtime.config import Settings
 from realtime.errors import CommandError, EventError
 from realtime.gateway.access import Identity
 from realtime.gateway.bodies import CONTENT_TYPES
-from realtime.gateway.http_access import IDENTITY
-from realtime.gateway.inbox_rights import InboxRights
+from realtime.gateway.http_access import identity_of
 from realtime.gateway.ingest import Ingest
-from realtime.gateway.log import EventLog
+from realtime.gateway.lens import Lens
+from realtime.gateway.permits import Permits
 from realtime.gateway.requests import read_json, reply
-from realtime.protocol.channels import is_known_channel
+from realtime.gateway.rights import Sight
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.frames import (
     ChannelRequest,
@@ -75,20 +73,20 @@ class ChannelRoutes:
 
     def __init__(
         self,
-        log: EventLog,
+        lens: Lens,
         ingest: Ingest,
         *,
         audience: Audience,
         settings: Settings,
         node: Callable[[], dict[str, Any]],
-        rights: InboxRights,
+        permits: Permits,
     ) -> None:
-        self._log = log
+        self._lens = lens
         self._ingest = ingest
         self._audience = audience
         self._settings = settings
         self._node = node
-        self._rights = rights
+        self._permits = permits
         self._commands: dict[str, Callable[[Any, Identity], Awaitable[Any]]] = {
             "publish": self._publish,
             "history": self._history,
@@ -130,12 +128,12 @@ class ChannelRoutes:
                 raise refuse(ErrorCode.LIMIT_EXCEEDED)
         except CommandError as error:
             return reply(_error(error))
-        identity = _identity(request)
+        identity = identity_of(request)
         return reply({"replies": [await self._one_of_batch(command, identity) for command in batch.commands]})
 
     async def _answer(self, name: str, request: Request) -> Response:
         try:
-            return reply({"result": await self._commands[name](await self._read(request), _identity(request))})
+            return reply({"result": await self._commands[name](await self._read(request), identity_of(request))})
         except CommandError as error:
             return reply(_error(error))
 
@@ -159,20 +157,23 @@ class ChannelRoutes:
     async def _publish(self, content: Any, identity: Identity) -> Any:
         command = _convert(content, _Publish)
         try:
-            accepted = self._ingest.judge(command.data, check=partial(self._rights.check, identity))
+            accepted = self._ingest.judge(command.data, check=self._permits.check(identity))
         except EventError as error:
             raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
         if accepted.channel != command.channel:
             raise refuse(ErrorCode.BAD_REQUEST, message=f"this event belongs to the channel {accepted.channel}")
-        [stored] = await self._ingest.store([accepted])
-        return stored.position
+        try:
+            return (await self._ingest.store_as(self._permits.profile(identity), accepted)).position
+        except EventError as error:
+            code = ErrorCode.PERMISSION_DENIED if error.code == "forbidden" else ErrorCode.BAD_REQUEST
+            raise refuse(code, message=str(error)) from error
 
     async def _history(self, content: Any, identity: Identity) -> HistoryResult:
         command = _convert(content, HistoryRequest)
         limit = _MOST_HISTORY if command.limit < 0 else min(command.limit, _MOST_HISTORY)
-        page = await asyncio.to_thread(
-            self._log.read,
-            self._seen(command.channel, identity),
+        page = await self._lens.read(
+            self._sight(command.channel, identity),
+            command.channel,
             since=command.since,
             limit=limit,
             reverse=command.reverse,
@@ -186,28 +187,28 @@ class ChannelRoutes:
         return HistoryResult(publications, page.top.epoch, page.top.offset)
 
     async def _presence(self, content: Any, identity: Identity) -> PresenceResult:
-        channel = self._seen(_convert(content, ChannelRequest).channel, identity)
+        channel = _convert(content, ChannelRequest).channel
+        self._sight(channel, identity)
         return PresenceResult(dict(self._audience.presence(channel)))
 
     async def _presence_stats(self, content: Any, identity: Identity) -> PresenceStatsResult:
-        present = self._audience.presence(self._seen(_convert(content, ChannelRequest).channel, identity))
+        channel = _convert(content, ChannelRequest).channel
+        self._sight(channel, identity)
+        present = self._audience.presence(channel)
         return PresenceStatsResult(len(present), len({one.user for one in present.values()}))
 
-    def _seen(self, channel: str, identity: Identity) -> str:
+    def _sight(self, channel: str, identity: Identity) -> Sight:
         if not channel:
             raise refuse(ErrorCode.BAD_REQUEST)
-        if not is_known_channel(channel):
-            raise refuse(ErrorCode.UNKNOWN_CHANNEL)
-        if not self._rights.may_see(identity, channel):
-            raise refuse(ErrorCode.PERMISSION_DENIED)
-        return channel
+        return self._permits.sight(identity, channel)
 
-    async def _info(self, _content: Any, _identity: Identity) -> dict[str, Any]:
+    async def _info(self, _: Any, identity: Identity) -> dict[str, Any]:
         members = self._audience.members
+        listened = {channel for member in members for channel in member.channels}
         counts = {
             "num_clients": len(members),
             "num_users": len({member.user for member in members}),
-            "num_channels": len({channel for member in members for channel in member.channels}),
+            "num_channels": sum(self._permits.find_sight(identity, channel) is not None for channel in listened),
         }
         return {"nodes": [{**self._node(), **counts}]}
 
@@ -216,7 +217,7 @@ class ChannelRoutes:
         counts: dict[str, int] = {}
         for member in self._audience.members:
             for channel in member.channels:
-                if self._rights.may_see(identity, channel):
+                if self._permits.find_sight(identity, channel) is not None:
                     counts[channel] = counts.get(channel, 0) + 1
         shown = {name: n for name, n in counts.items() if not isinstance(pattern, str) or fnmatchcase(name, pattern)}
         return {"channels": {name: {"num_clients": count} for name, count in sorted(shown.items())}}
@@ -227,11 +228,6 @@ def _convert(content: Any, cls: type[_T]) -> _T:
         return msgspec.convert(content, cls)
     except msgspec.ValidationError as error:
         raise refuse(ErrorCode.BAD_REQUEST, message=f"bad request: {error}") from error
-
-
-def _identity(request: Request) -> Identity:
-    identity: Identity = request.scope.get(IDENTITY, Identity())
-    return identity
 
 
 def _error(error: CommandError) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import EventError
-from realtime.gateway.http_access import ACTOR
+from realtime.gateway.http_access import identity_of
 from realtime.gateway.log import EventLog
+from realtime.gateway.permits import Permits
 from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
 from realtime.gateway.requests import number_in, read_json, reply
 
@@ -26,9 +27,10 @@ class _Acknowledge(AckRequest, frozen=True):
 class CriticalRoutes:
     """Takes acknowledgements; lists what nobody acknowledged."""
 
-    def __init__(self, log: EventLog, redeliverer: Redeliverer, *, settings: Settings) -> None:
+    def __init__(self, log: EventLog, redeliverer: Redeliverer, *, permits: Permits, settings: Settings) -> None:
         self._log = log
         self._redeliverer = redeliverer
+        self._permits = permits
         self._settings = settings
 
     async def acknowledge(self, request: Request) -> Response:
@@ -37,13 +39,16 @@ class CriticalRoutes:
             command = msgspec.convert(await read_json(request, settings=self._settings), _Acknowledge)
         except msgspec.ValidationError as error:
             raise EventError("bad_ack", f"Send a consumer and the positions it has: {error}.") from error
-        consumer = consumer_of(command.consumer, user=request.scope.get(ACTOR, ""))
+        identity = identity_of(request)
+        consumer = consumer_of(command.consumer, user=identity.user)
         await self._redeliverer.meet(consumer)
-        count = await self._redeliverer.acknowledge(consumer, command.events)
-        return reply({"acknowledged": count, "criticals": await self._redeliverer.overdue(consumer)})
+        profile = self._permits.profile(identity)
+        count = await self._redeliverer.acknowledge(consumer, command.events, profile=profile)
+        return reply({"acknowledged": count, "criticals": await self._redeliverer.overdue(consumer, profile=profile)})
 
     async def list_dead_letters(self, request: Request) -> Response:
-        """List dead letters, newest first, and count all that are kept."""
+        """List dead letters, newest first, and count all that are kept. They hold events whole: for administrators."""
+        self._permits.demand_admin(identity_of(request))
         limit = number_in(request, "limit", default=100, most=_MOST_LETTERS)
         before = number_in(request, "before", default=None)
         letters, total = await asyncio.to_thread(self._log.dead_letters, limit=limit or 100, before=before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,9 +13,13 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import ConflictError, EventError
 from realtime.gateway.documents import Change, Documents, Version
-from realtime.gateway.http_access import ACTOR
-from realtime.gateway.log import EventLog, Record, Stored
+from realtime.gateway.http_access import ACTOR, identity_of
+from realtime.gateway.lens import Lens
+from realtime.gateway.log import Record, Stored
+from realtime.gateway.permits import Permits
 from realtime.gateway.requests import condition_in, number_in, problem, read_json, reply
+from realtime.gateway.restricted import NOWHERE
+from realtime.gateway.rights import Profile
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.events import MAX_NAME_CHARS, check_document_id
 
@@ -27,21 +30,23 @@ _MOST_HISTORY: Final = 1000
 class DocumentRoutes:
     """Lists collections; pages, shows and changes documents."""
 
-    def __init__(self, log: EventLog, documents: Documents, *, settings: Settings) -> None:
-        self._log = log
+    def __init__(self, documents: Documents, *, lens: Lens, permits: Permits, settings: Settings) -> None:
+        self._lens = lens
         self._documents = documents
+        self._permits = permits
         self._settings = settings
 
-    async def list_collections(self, _: Request) -> Response:
-        """List the collections with their counts and positions."""
-        return reply({"collections": self._log.collections()})
+    async def list_collections(self, request: Request) -> Response:
+        """List the collections of which something is seen, with their counts and positions."""
+        return reply({"collections": await self._lens.collections(self._profile(request))})
 
     async def list_documents(self, request: Request) -> Response:
         """Answer a page of documents, ordered by id, and the position they are of."""
         collection = _collection(request)
         limit = number_in(request, "limit", default=_MOST_DOCUMENTS, most=_MOST_DOCUMENTS) or _MOST_DOCUMENTS
         cursor = request.query_params.get("cursor")
-        page = await asyncio.to_thread(self._log.page, collection, limit=limit, cursor=cursor)
+        sight = self._permits.documents(identity_of(request), collection)
+        page = await self._lens.page(sight, collection, limit=limit, cursor=cursor)
         content = {
             "documents": msgspec.Raw(page.documents), "offsets": page.offsets,
             "cursor": page.cursor, "position": page.position,
@@ -51,10 +56,12 @@ class DocumentRoutes:
     async def show_document(self, request: Request) -> Response:
         """Answer one document."""
         collection = _collection(request)
-        version = await self._documents.read(collection, _identifier(request))
+        self._permits.documents(identity_of(request), collection)
+        profile = self._profile(request)
+        version = await self._documents.read(collection, _identifier(request), profile=profile)
         if _etag(version.offset) in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": _etag(version.offset)})
-        return self._shown(collection, version)
+        return await self._shown(collection, version, profile=profile)
 
     async def create_document(self, request: Request) -> Response:
         """Make a new document; 409 when there is one."""
@@ -63,9 +70,13 @@ class DocumentRoutes:
         identifier = document.get("id") if isinstance(document, dict) else None
         if isinstance(document, dict):
             check_document_id(identifier, where="id")
-        version, stored = await self._documents.create(_change(request, collection, str(identifier)), document)
+        change = self._change_of(request, collection, str(identifier))
+        version, stored = await self._documents.create(change, document)
         location = f"{request.url.path}/{quote(version.id, safe='')}"
-        return self._shown(collection, version, stored=stored, status=201, headers={"Location": location})
+        headers = {"Location": location}
+        return await self._shown(
+            collection, version, profile=change.profile, stored=stored, status=201, headers=headers
+        )
 
     async def replace_document(self, request: Request) -> Response:
         """Put a document in place of what is there."""
@@ -77,7 +88,8 @@ class DocumentRoutes:
             version, stored, is_new = await self._documents.replace(change, document)
         except ConflictError as conflict:
             return await self._conflicted(change, conflict)
-        return self._shown(collection, version, stored=stored, status=201 if is_new else 200)
+        status = 201 if is_new else 200
+        return await self._shown(collection, version, profile=change.profile, stored=stored, status=status)
 
     async def merge_document(self, request: Request) -> Response:
         """Change some fields of a document (RFC 7396)."""
@@ -87,7 +99,7 @@ class DocumentRoutes:
             version, stored = await self._documents.merge(change, patch)
         except ConflictError as conflict:
             return await self._conflicted(change, conflict)
-        return self._shown(collection, version, stored=stored)
+        return await self._shown(collection, version, profile=change.profile, stored=stored)
 
     async def delete_document(self, request: Request) -> Response:
         """Delete a document."""
@@ -103,9 +115,8 @@ class DocumentRoutes:
         collection = _collection(request)
         limit = number_in(request, "limit", default=100, most=_MOST_HISTORY) or 100
         before = number_in(request, "before", default=None)
-        page = await asyncio.to_thread(
-            self._log.document_history, collection, _identifier(request), before=before, limit=limit
-        )
+        sight = self._permits.documents(identity_of(request), collection)
+        page = await self._lens.document_history(sight, collection, _identifier(request), before=before, limit=limit)
         content = {
             "events": [_told(record) for record in page.publications],
             "before": page.publications[-1].offset if len(page.publications) == limit else None,
@@ -115,24 +126,37 @@ class DocumentRoutes:
 
     def _change(self, request: Request, *, must_exist: bool = False) -> tuple[str, Change]:
         collection = _collection(request)
-        return collection, _change(request, collection, _identifier(request), must_exist=must_exist)
+        return collection, self._change_of(request, collection, _identifier(request), must_exist=must_exist)
 
-    def _shown(
+    def _change_of(self, request: Request, collection: str, identifier: str, *, must_exist: bool = False) -> Change:
+        change = _change(request, collection, identifier, must_exist=must_exist)
+        return msgspec.structs.replace(change, profile=self._profile(request))
+
+    def _profile(self, request: Request) -> Profile:
+        return self._permits.profile(identity_of(request))
+
+    async def _shown(
         self,
         collection: str,
         version: Version,
         *,
+        profile: Profile,
         stored: Stored | None = None,
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> Response:
-        position = stored.position if stored is not None else self._log.position(collection_channel(collection))
+        channel = collection_channel(collection)
+        sight = profile.sight(channel)
+        if stored is not None or sight is None:
+            position = NOWHERE if stored is None else stored.position
+        else:
+            position = await self._lens.position(sight, channel)
         content = {"document": version.document, "offset": version.offset, "position": position}
         return reply(content, status=status, headers={"ETag": _etag(version.offset), **(headers or {})})
 
     async def _conflicted(self, change: Change, conflict: ConflictError) -> Response:
         try:
-            now = await self._documents.read(change.collection, change.id)
+            now = await self._documents.read(change.collection, change.id, profile=change.profile)
         except EventError:
             return problem("conflict", str(conflict), status=412, document=None, offset=None)
         headers = {"ETag": _etag(now.offset)}

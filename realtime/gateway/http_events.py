@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -11,12 +10,11 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import EventError
-from realtime.gateway.access import Identity
 from realtime.gateway.bodies import HTTP_STATUS
-from realtime.gateway.http_access import ACTOR, IDENTITY
-from realtime.gateway.inbox_rights import InboxRights
+from realtime.gateway.http_access import ACTOR, identity_of
 from realtime.gateway.ingest import REFUSED, Ingest, Report, Result
 from realtime.gateway.log import EventLog
+from realtime.gateway.permits import Permits
 from realtime.gateway.requests import Refused, condition_in, number_in, read_body, reply
 
 _MOST_WARNINGS: Final = 1000
@@ -25,11 +23,11 @@ _MOST_WARNINGS: Final = 1000
 class EventRoutes:
     """Takes posted events; lists refusals."""
 
-    def __init__(self, log: EventLog, ingest: Ingest, *, settings: Settings, rights: InboxRights) -> None:
+    def __init__(self, log: EventLog, ingest: Ingest, *, settings: Settings, permits: Permits) -> None:
         self._log = log
         self._ingest = ingest
         self._settings = settings
-        self._rights = rights
+        self._permits = permits
 
     async def post_events(self, request: Request) -> Response:
         """Store what is good of a posted body; say of each item what became of it.
@@ -37,6 +35,7 @@ class EventRoutes:
         If-Match is about the document of the first event: when that has changed, nothing is stored.
         """
         body = b""
+        identity = identity_of(request)
         try:
             body, kind = await read_body(request, settings=self._settings)
             expected, _ = condition_in(request)
@@ -45,7 +44,8 @@ class EventRoutes:
                 kind,
                 expected=expected,
                 actor=request.scope.get(ACTOR),
-                check=partial(self._rights.check, request.scope.get(IDENTITY, Identity())),
+                check=self._permits.check(identity),
+                profile=self._permits.profile(identity),
             )
         except EventError as error:
             await self._ingest.keep_body(error, error.excerpt if isinstance(error, Refused) else body)
@@ -53,7 +53,8 @@ class EventRoutes:
         return reply(report, status=_status_of(report))
 
     async def list_warnings(self, request: Request) -> Response:
-        """List kept refusals, newest first."""
+        """List kept refusals, newest first. They quote what others posted: for administrators."""
+        self._permits.demand_admin(identity_of(request))
         limit = number_in(request, "limit", default=100, most=_MOST_WARNINGS)
         before = number_in(request, "before", default=None)
         rows = await asyncio.to_thread(self._log.refusals, limit=limit or 100, before=before)

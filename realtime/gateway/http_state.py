@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -9,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from realtime.errors import EventError
 from realtime.gateway.log import EventLog
 from realtime.gateway.openapi import describe
 from realtime.gateway.requests import reply
@@ -21,26 +23,31 @@ _MOST_POSITIONS: Final = 100
 class StateRoutes:
     """Tells how the gateway is."""
 
-    def __init__(self, log: EventLog, *, version: str) -> None:
+    def __init__(self, log: EventLog, *, admits: Callable[[Request], Awaitable[bool]], version: str) -> None:
+        """`admits` tells whether somebody may know numbers about everything: they tell of what isn't seen, too."""
         self._log = log
+        self._admits = admits
         self._version = version
 
-    async def health(self, _: Request) -> Response:
+    async def health(self, request: Request) -> Response:
         """Tell whether it lives and can store; 503 while it can't."""
         # Whose inboxes there are is nobody else's business, and this route is open.
         rows = [row for row in self._log.channels() if inbox_of(row.name) is None]
         trouble = self._log.trouble
-        store: dict[str, Any] = {
-            "events": sum(row.position.offset for row in rows),
-            "channels": len(rows),
-            "positions": {row.name: row.position for row in rows[:_MOST_POSITIONS]},
-            "trouble": trouble,
-        }
+        store: dict[str, Any] = {"trouble": trouble}
+        if await self._admits(request):
+            store |= {
+                "events": sum(row.position.offset for row in rows),
+                "channels": len(rows),
+                "positions": {row.name: row.position for row in rows[:_MOST_POSITIONS]},
+            }
         content = {"live": True, "ready": trouble is None, "version": self._version, "store": store}
         return reply(content, status=200 if trouble is None else 503)
 
     async def metrics(self, request: Request) -> Response:
         """Answer the numbers for Prometheus."""
+        if not await self._admits(request):
+            raise EventError("forbidden", "Where roles are configured, the numbers are for the role admin.")
         return await answer_metrics(request)
 
     async def description(self, _: Request) -> Response:

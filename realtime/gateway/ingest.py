@@ -20,12 +20,15 @@ from realtime.errors import ConflictError, EventError, NoticeError, ReadOnly, St
 from realtime.gateway.asking import current_asker
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.flags import Switches, Untouched
+from realtime.gateway.lens import Lens
 from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
 from realtime.gateway.noting import note_refused, note_stored
+from realtime.gateway.restricted import Restricted
+from realtime.gateway.rights import EVERYTHING, Profile
 from realtime.gateway.shelf import OWN_SOURCE
 from realtime.hub.gate import Gate
 from realtime.notifications.commands import read_command
-from realtime.protocol.channels import USERS
+from realtime.protocol.channels import USERS, inbox_of
 from realtime.protocol.codes import too_fast
 from realtime.protocol.events import Event, InboxCommand, channel_of, check_event, encode_envelope
 from realtime.protocol.flags import READ_ONLY
@@ -77,12 +80,14 @@ class Ingest:
         now: Callable[[], float],
         flags: Switches | None = None,
         gate: Gate | None = None,
+        lens: Lens | None = None,
     ) -> None:
         self._log = log
         self._settings = settings
         self._now = now
         self._flags = flags or Untouched()
         self._gate = gate or Gate()
+        self._restricted = Restricted(log, lens or Lens(log, now=now), self._append)
 
     async def take_body(
         self,
@@ -92,11 +97,12 @@ class Ingest:
         expected: int | None = None,
         actor: str | None = None,
         check: Check | None = None,
+        profile: Profile = EVERYTHING,
     ) -> Report:
         """Take a posted body. Raises EventError when it is refused as a whole, StorageError when it can't be stored."""
         limits = self._settings
         items = items_of(body, kind, most_items=limits.max_batch_events, max_depth=limits.max_depth)
-        return await self.take_items(items, expected=expected, actor=actor, check=check)
+        return await self.take_items(items, expected=expected, actor=actor, check=check, profile=profile)
 
     async def take_items(
         self,
@@ -105,11 +111,13 @@ class Ingest:
         expected: int | None = None,
         actor: str | None = None,
         check: Check | None = None,
+        profile: Profile = EVERYTHING,
     ) -> Report:
         """Take decoded JSON values (or `Malformed`): the good ones are stored together, the bad ones kept as refusals.
 
         `expected` is the offset the first item's document has to be at; if it isn't, nothing is stored and the first
-        result says `conflict`. `check` raises EventError for what this caller may not post. Raises StorageError, and
+        result says `conflict`. `check` raises EventError for what this caller may not post, `profile` says what
+        they may; who may not write freely has each event judged and stored on its own. Raises StorageError, and
         TooFast when who asks has sent too many lately.
         """
         await self._count(len(items))
@@ -125,12 +133,58 @@ class Ingest:
             except EventError as error:
                 refusals.append(_refusal(index, error, item))
         is_first_judged_good = places[:1] == [0]
+        if not all(_is_free(profile, one.channel) for one in accepted):
+            return await self._take_restricted(
+                profile, accepted, places, refusals, expected=expected if is_first_judged_good else None, items=items
+            )
         try:
             stored = await self._store(accepted, expected=expected if is_first_judged_good else None)
         except ConflictError as conflict:
             return _conflicted(conflict, places, refusals)
         await self.keep(refusals)
+        if not profile.is_admin:
+            stored = [await self._restricted.placed(profile, one) for one in stored]
         return _report(stored, places, refusals)
+
+    async def store_as(
+        self, profile: Profile, accepted: Accepted, *, expected: int | None = None, by_ingest: bool = True
+    ) -> Stored:
+        """Store one judged event as somebody may; where it stands is told as they know it.
+
+        Raises EventError `forbidden`, `not_found`, `exists`, and what `store` raises.
+        """
+        await self._count(1)
+        return await self._store_as(profile, accepted, expected=expected, by_ingest=by_ingest)
+
+    async def _store_as(self, profile: Profile, accepted: Accepted, *, expected: int | None, by_ingest: bool) -> Stored:
+        if _is_free(profile, accepted.channel) and (by_ingest or profile.is_admin):
+            [stored] = await self._append([accepted], expected)
+            return stored if profile.is_admin else await self._restricted.placed(profile, stored)
+        return await self._restricted.store(profile, accepted, expected=expected, by_ingest=by_ingest)
+
+    async def _take_restricted(
+        self,
+        profile: Profile,
+        accepted: Sequence[Accepted],
+        places: Sequence[int],
+        refusals: list[Refusal],
+        *,
+        expected: int | None,
+        items: Sequence[Any],
+    ) -> Report:
+        stored: list[Stored] = []
+        kept: list[int] = []
+        for number, (one, place) in enumerate(zip(accepted, places, strict=True)):
+            try:
+                of_first = expected if number == 0 else None
+                stored.append(await self._store_as(profile, one, expected=of_first, by_ingest=True))
+                kept.append(place)
+            except EventError as error:
+                refusals.append(_refusal(place, error, items[place]))
+            except ConflictError as conflict:
+                return _conflicted(conflict, places, refusals)
+        await self.keep(refusals)
+        return _report(stored, kept, refusals)
 
     def judge(self, item: Any, *, actor: str | None = None, check: Check | None = None) -> Accepted:
         """Judge one decoded JSON value. Raises EventError."""
@@ -201,6 +255,9 @@ class Ingest:
             if not is_own and self._flags.is_on(READ_ONLY, one.envelope.actor or one.envelope.source):
                 raise ReadOnly(READ_ONLY_WORDS)
 
+    async def _append(self, accepted: Sequence[Accepted], expected: int | None) -> list[Stored]:
+        return await self._store(accepted, expected=expected)
+
     async def keep(self, refusals: Sequence[Refusal]) -> None:
         """Keep refusals where they can be listed; a failure is only logged, for the producer has its answer anyway."""
         if not refusals:
@@ -225,6 +282,11 @@ def _check_command(event: InboxCommand) -> None:
         read_command(event.command)
     except NoticeError as error:
         raise EventError("bad_command", str(error)) from error
+
+
+def _is_free(profile: Profile, channel: str) -> bool:
+    """Tell whether events go into a channel as they come. Whose inbox is whose was checked before."""
+    return profile.is_admin or inbox_of(channel) is not None or profile.ingests_freely(channel)
 
 
 def _refusal(index: int, error: EventError, item: Any) -> Refusal:

@@ -127,6 +127,10 @@ class EventLog:
         """List the channels that have had an event, by name."""
         return sorted(self._writer.channels.values(), key=lambda row: row.name)
 
+    def channel(self, channel: str) -> ChannelRow | None:
+        """Return what is known of a channel, None before its first event."""
+        return self._writer.channels.get(channel)
+
     def has_channel(self, channel: str) -> bool:
         """Tell whether a channel has had an event."""
         return channel in self._writer.channels

@@ -25,7 +25,7 @@ _IDS: Final = msgspec.json.Decoder(list[str | None])
 
 # Whole pages come as one row: every row costs a fight for the interpreter lock (see batches.py), and encoded envelopes
 # contain no newline, so they can be taken apart again. The running sum bounds a page in bytes, but for its first row.
-_PAGE: Final = """
+PAGE: Final = """
 SELECT count(*), group_concat(raw, x'0a'), group_concat(place), group_concat(time_ms), json_group_array(document_id)
 FROM (SELECT * FROM (
     SELECT *, sum(length(raw)) OVER (ORDER BY place {order} ROWS UNBOUNDED PRECEDING) AS size_bytes,
@@ -35,17 +35,18 @@ FROM (SELECT * FROM (
 """
 _IN_STREAM: Final = "place BETWEEN :first AND :last"
 _OF_DOCUMENT: Final = "document_id = :document AND place BETWEEN :first AND :last"
-_FORWARD: Final = _PAGE.format(order="ASC", where=_IN_STREAM)
-_REVERSE: Final = _PAGE.format(order="DESC", where=_IN_STREAM)
-_DOCUMENT: Final = _PAGE.format(order="DESC", where=_OF_DOCUMENT)
-_DOCUMENTS: Final = """
+_FORWARD: Final = PAGE.format(order="ASC", where=_IN_STREAM)
+_REVERSE: Final = PAGE.format(order="DESC", where=_IN_STREAM)
+_DOCUMENT: Final = PAGE.format(order="DESC", where=_OF_DOCUMENT)
+DOCUMENTS: Final = """
 SELECT count(*), '[' || coalesce(group_concat(document, ','), '') || ']', group_concat(offset), max(id)
 FROM (SELECT * FROM (
     SELECT *, sum(length(document)) OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) AS size_bytes,
            row_number() OVER (ORDER BY key ROWS UNBOUNDED PRECEDING) AS number
-    FROM (SELECT * FROM documents WHERE key > :after AND key < :end ORDER BY key LIMIT :limit)
+    FROM (SELECT * FROM documents WHERE {where} ORDER BY key LIMIT :limit)
 ) WHERE size_bytes <= :most_bytes OR number = 1 ORDER BY key)
 """
+_IN_COLLECTION: Final = DOCUMENTS.format(where="key > :after AND key < :end")
 
 
 class Reader:
@@ -104,9 +105,9 @@ class Reader:
                 "limit": limit,
                 "most_bytes": most_bytes,
             }
-            count, documents, offsets, last = connection.execute(_DOCUMENTS, known).fetchone()
+            count, documents, offsets, last = connection.execute(_IN_COLLECTION, known).fetchone()
             has_more = bool(count) and _has_document_after(connection, key, last)
-        return DocumentPage(bytes(documents), _numbers(offsets), last.decode() if has_more else None, top)
+        return DocumentPage(bytes(documents), numbers(offsets), last.decode() if has_more else None, top)
 
     def document_history(
         self, channel: str, identifier: str, *, unborn: Position, before: int | None, limit: int
@@ -204,12 +205,13 @@ def _page(
     return tuple(
         Record(place - start, one, time_ms, identifier)
         for place, one, time_ms, identifier in zip(
-            _numbers(places), bytes(raw).split(b"\n"), _numbers(times), _IDS.decode(documents), strict=True
+            numbers(places), bytes(raw).split(b"\n"), numbers(times), _IDS.decode(documents), strict=True
         )
     )
 
 
-def _numbers(joined: bytes | None) -> tuple[int, ...]:
+def numbers(joined: bytes | None) -> tuple[int, ...]:
+    """Read numbers that SQLite has joined by commas."""
     return tuple(map(int, joined.split(b","))) if joined else ()
 
 

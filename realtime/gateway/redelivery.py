@@ -14,8 +14,10 @@ import msgspec
 
 from realtime import metrics
 from realtime.errors import StorageError
+from realtime.gateway.lens import Lens
 from realtime.gateway.log import CriticalAt, EventLog, Owed, Redelivery, Stored
 from realtime.gateway.pending import Pending
+from realtime.gateway.rights import Profile
 from realtime.hub import Member
 
 _LOG: Final = logging.getLogger(__name__)
@@ -44,9 +46,13 @@ def consumer_of(name: str, *, user: str) -> str:
 class Redeliverer:
     """Knows which consumers are connected, and reminds them."""
 
-    def __init__(self, log: EventLog, *, again_s: float, kept: int, most_bytes: int, now: Callable[[], float]) -> None:
+    def __init__(
+        self, log: EventLog, *, lens: Lens, again_s: float, kept: int, most_bytes: int, now: Callable[[], float]
+    ) -> None:
         """`most_bytes`: how much goes to one consumer at once, so that its queue has room for the rest."""
         self._log = log
+        self._lens = lens
+        self._profiles: dict[str, Profile] = {}
         self._again_s = again_s
         self._most_bytes = most_bytes
         self._now = now
@@ -64,13 +70,19 @@ class Redeliverer:
         except StorageError as error:
             _LOG.warning("the consumer %s couldn't be noted: %s", consumer, error)
 
-    def opened(self, member: Member, consumer: str) -> None:
+    def opened(self, member: Member, consumer: str, *, profile: Profile) -> None:
         """Learn that a consumer's connection can be sent to. What it was owed from before goes out at once."""
+        self._profiles[consumer] = profile
         self._members.setdefault(consumer, []).append(member)
         self._pending.connected(consumer)
         task = asyncio.create_task(self._load(consumer))
         self._loading.add(task)
         task.add_done_callback(self._loading.discard)
+
+    def sees(self, consumer: str, profile: Profile) -> None:
+        """Learn what a connected consumer may see from now on."""
+        if consumer in self._members:
+            self._profiles[consumer] = profile
 
     def closed(self, member: Member, consumer: str) -> None:
         """Learn that a connection is gone."""
@@ -79,6 +91,7 @@ class Redeliverer:
             members.remove(member)
         if not members and consumer in self._members:
             del self._members[consumer]
+            self._profiles.pop(consumer, None)
             self._pending.gone(consumer)
 
     def stored(self, stored: Stored) -> None:
@@ -86,8 +99,14 @@ class Redeliverer:
         self._pending.stored((stored.channel, stored.position.offset), now=self._now())
         self._woken.set()
 
-    async def acknowledge(self, consumer: str, events: Sequence[CriticalAt]) -> int:
-        """Take in what a consumer has; returns how many of them it had been owed. Raises StorageError."""
+    async def acknowledge(self, consumer: str, events: Sequence[CriticalAt], *, profile: Profile) -> int:
+        """Take in what a consumer has; returns how many of them it had been owed. Raises StorageError.
+
+        The positions are as its profile knows them.
+        """
+        return await self._settle(consumer, await self._in_log(events, profile))
+
+    async def _settle(self, consumer: str, events: Sequence[CriticalAt]) -> int:
         settled = await asyncio.wrap_future(self._log.acknowledge(consumer, events))
         now = self._now()
         for one in settled:
@@ -96,14 +115,45 @@ class Redeliverer:
         self._woken.set()
         return len(settled)
 
-    async def overdue(self, consumer: str) -> list[Redelivery]:
+    async def _in_log(self, events: Sequence[CriticalAt], profile: Profile) -> list[CriticalAt]:
+        """Return where acknowledged events stand in the log; of what isn't seen nothing is known."""
+        if profile.is_admin:
+            return list(events)
+        found: list[CriticalAt] = []
+        for event in events:
+            sight = profile.sight(event.channel)
+            if sight is None:
+                continue
+            place = await self._lens.origin(sight, event.channel, epoch=event.epoch, offset=event.offset)
+            if place is not None:
+                found.append(CriticalAt(event.channel, place.epoch, place.offset))
+        return found
+
+    async def _seen(self, consumer: str, found: Sequence[Redelivery], profile: Profile) -> list[Redelivery]:
+        """Return what is to be given again as a consumer may see it; what it may not, it is owed no more."""
+        if profile.is_admin:
+            return list(found)
+        seen: list[Redelivery] = []
+        unseen: list[CriticalAt] = []
+        for one in found:
+            shown = await self._lens.again(profile.sight(one.channel), one)
+            if shown is None:
+                unseen.append(CriticalAt(one.channel, one.epoch, one.offset))
+            else:
+                seen.append(shown)
+        if unseen:
+            await self._settle(consumer, unseen)
+        return seen
+
+    async def overdue(self, consumer: str, *, profile: Profile) -> list[Redelivery]:
         """Read what a consumer without a connection should have acknowledged by now. Raises StorageError."""
         before_ms = int((self._now() - self._again_s) * 1000)
         owed = await asyncio.to_thread(self._log.owed_to, consumer)
         wanted = [_place(one) for one in owed if one.time_ms <= before_ms][:_AT_ONCE]
         found = await self._read(consumer, wanted) if wanted else []
-        metrics.REDELIVERED.inc(len(found))
-        return found
+        seen = await self._seen(consumer, found, profile)
+        metrics.REDELIVERED.inc(len(seen))
+        return seen
 
     async def run(self) -> None:
         """Remind until cancelled."""
@@ -145,13 +195,20 @@ class Redeliverer:
         if not wanted or not members or members[-1].backlog_bytes > self._most_bytes:
             return
         found = await self._read(consumer, wanted)
+        profile = self._profiles.get(consumer)
+        if profile is None:
+            return
+        seen = await self._seen(consumer, found, profile)
         member = next((one for one in reversed(self._members.get(consumer, [])) if not one.is_closed), None)
         if member is None:
             return
-        for one in found:
+        if self._profiles.get(consumer) != profile:
+            return  # what was made ready for it is more, or less, than it may see by now
+        for one in seen:
             member.message(msgspec.json.encode({"critical": one}))
-        metrics.REDELIVERED.inc(len(found))
-        _LOG.info("%d critical events given again to %s", len(found), consumer)
+        metrics.REDELIVERED.inc(len(seen))
+        if seen:
+            _LOG.info("%d critical events given again to %s", len(seen), consumer)
         given = [(one.channel, one.offset) for one in found]
         self._pending.given(consumer, given, now=self._now())
         # What was read over before the bytes ran out isn't owed any more: acknowledged elsewhere, or a dead letter.

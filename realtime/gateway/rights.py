@@ -43,11 +43,12 @@ class Claim(msgspec.Struct, frozen=True):
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """One allowance: these actions, in these collections and channels, on documents of which all claims are true.
 
-    `mask` is what it keeps back of a document, in reading as in writing.
+    `mask` is what it keeps back of a document, in reading as in writing. `within` narrows the collections.
     """
 
     actions: frozenset[str]
     collections: tuple[str, ...] = ()
+    within: tuple[str, ...] = ("*",)
     channels: tuple[str, ...] = ()
     where: tuple[Claim, ...] = ()
     mask: Mask = ()
@@ -57,7 +58,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         collection = collection_of(channel)
         if collection is None:
             return channel in self.channels
-        return any(_matches(collection, pattern) for pattern in self.collections)
+        return self.reaches(collection)
+
+    def reaches(self, collection: str) -> bool:
+        """Tell whether it is about a collection."""
+        return _matches(collection, self.collections) and _matches(collection, self.within)
 
     def covers(self, document: JsonObject | None) -> bool:
         """Tell whether it is about a document of such a collection; None asks for none in particular."""
@@ -115,9 +120,7 @@ class Profile:
     def may(self, action: Action, collection: str | None = None, document: JsonObject | None = None) -> bool:
         """Tell whether an action is allowed: on a document, somewhere in a collection, or, without one, anywhere."""
         return self.is_admin or any(
-            action in grant.actions
-            and (collection is None or any(_matches(collection, pattern) for pattern in grant.collections))
-            and grant.covers(document)
+            action in grant.actions and (collection is None or grant.reaches(collection)) and grant.covers(document)
             for grant in self._grants
         )
 
@@ -127,7 +130,7 @@ class Profile:
 
     def sight(self, channel: str) -> Sight | None:
         """Return what is seen of a channel of events, None when nothing is. Whose inbox is whose isn't known here."""
-        return _ALL if self.is_admin else _sight(self._grants, channel)
+        return PLAIN if self.is_admin else _sight(self._grants, channel)
 
     def redact(self, channel: str, raw: bytes) -> bytes | None:
         """Return an encoded envelope of a channel as it may be seen, None when it may not.
@@ -148,9 +151,7 @@ class Profile:
         found = [
             grant.mask
             for grant in self._grants
-            if wanted & grant.actions
-            and any(_matches(collection, pattern) for pattern in grant.collections)
-            and all(map(grant.covers, documents))
+            if wanted & grant.actions and grant.reaches(collection) and all(map(grant.covers, documents))
         ]
         if not found:
             return None
@@ -186,29 +187,31 @@ class Rights:
         self.is_configured = roles is not None
         self.contact = contact
         self._roles = {**_built_in(is_configured=self.is_configured), **(roles or {})}
-        self._profiles: dict[frozenset[str], Profile] = {}
+        self._profiles: dict[tuple[frozenset[str], tuple[str, ...]], Profile] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
         """Name the roles there are."""
         return tuple(sorted(self._roles))
 
-    def profile(self, roles: Iterable[str]) -> Profile:
-        """Return what somebody with these roles may do: all that any of them allows.
+    def profile(self, roles: Iterable[str], *, within: tuple[str, ...] = ()) -> Profile:
+        """Return what somebody with these roles may do: all that any of them allows, `within` some collections only.
 
         Roles nobody knows count for nothing. Who has none gets the role `default`; where no roles were configured,
         everything.
         """
         known = frozenset(name for name in roles if name in self._roles)
-        if not known and not self.is_configured:
+        if not known and not self.is_configured and not within:
             return EVERYTHING
         known = known or frozenset({DEFAULT}).intersection(self._roles)
-        found = self._profiles.get(known)
+        found = self._profiles.get((known, within))
         if found is None:
-            grants = [grant for name in known for grant in self._roles[name]]
+            grants = [_narrowed(grant, within) for name in known for grant in self._roles[name]]
+            if not known and not self.is_configured:
+                grants = [_narrowed(grant, within) for grant in self._roles["admin"]]
             found = Profile(grants, roles=tuple(sorted(known - {DEFAULT})), contact=self.contact)
             if len(self._profiles) < _PROFILES_KEPT:
-                self._profiles[known] = found
+                self._profiles[known, within] = found
         return found
 
 
@@ -227,6 +230,15 @@ def redacted(sight: Sight, raw: bytes) -> bytes | None:
     return raw if shown is document else msgspec.json.encode({**envelope, "data": {**content, "document": shown}})
 
 
+def _narrowed(grant: Grant, within: tuple[str, ...]) -> Grant:
+    """Keep a grant to some collections: then it is about nothing else, and it isn't an administrator's any more."""
+    if not within:
+        return grant
+    if "admin" in grant.actions:
+        return Grant(actions=frozenset(ACTIONS) - {"admin"}, collections=within)
+    return msgspec.structs.replace(grant, channels=(), within=within)
+
+
 def _built_in(*, is_configured: bool) -> dict[str, tuple[Grant, ...]]:
     """Return the roles that are always there, under the names that scoped tokens carry."""
     every: dict[str, Any] = {"collections": ("*",), "channels": CHANNELS}
@@ -243,7 +255,8 @@ def _built_in(*, is_configured: bool) -> dict[str, tuple[Grant, ...]]:
 
 BUILT_IN: Final = tuple(_built_in(is_configured=True))
 _PROFILES_KEPT: Final = 1000
-_ALL: Final = Sight((Grant(actions=frozenset({"read"})),))
+PLAIN: Final = Sight((Grant(actions=frozenset({"read"})),))
+"""Sees all there is of a channel."""
 EVERYTHING: Final = Profile((Grant(actions=frozenset(ACTIONS), collections=("*",), channels=CHANNELS),))
 """May everything, as everybody may where no roles are configured."""
 
@@ -255,7 +268,7 @@ def _sight(grants: frozenset[Grant], channel: str) -> Sight | None:
 
 
 def _plain(grant: Grant) -> tuple[Any, ...]:
-    return (sorted(grant.actions), grant.collections, grant.channels, grant.where, grant.mask)
+    return (sorted(grant.actions), grant.collections, grant.within, grant.channels, grant.where, grant.mask)
 
 
 def _digest(values: Iterable[Any]) -> str:
@@ -263,5 +276,5 @@ def _digest(values: Iterable[Any]) -> str:
     return hashlib.blake2b(b"\n".join(sorted(map(msgspec.json.encode, values))), digest_size=8).hexdigest()
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern.replace("[", "[[]"))
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)

@@ -5,7 +5,6 @@ No HTTP and no wire in here; the hub speaks the protocol. Threads: the event loo
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,19 +16,21 @@ from realtime.config import Settings
 from realtime.errors import CommandError, Disconnect, EventError, ReadOnly, StorageError
 from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.asking import Asker, asker_of, asking
+from realtime.gateway.audience import Audience
 from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.http_access import bearer_in
-from realtime.gateway.inbox_rights import InboxRights
 from realtime.gateway.ingest import Ingest, Report
-from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal
+from realtime.gateway.lens import Lens
+from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal, Stored
+from realtime.gateway.permits import Permits
 from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
 from realtime.gateway.revocations import Bar
+from realtime.gateway.rights import Sight
 from realtime.gateway.sharing import SharedReads
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.hub.gate import Gate
 from realtime.metrics import RECOVERIES
-from realtime.protocol.channels import is_known_channel
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
 from realtime.protocol.flags import WEBSOCKET, Flags
 from realtime.protocol.frames import (
@@ -75,18 +76,20 @@ class Socket:
         access: Access,
         flags: Switches | None = None,
         gate: Gate | None = None,
+        permits: Permits,
+        lens: Lens,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
         self._ingest = ingest
+        self._permits = permits
+        self._lens = lens
+        self._audience = Audience(lens, permits)
         self._settings = settings
         self._access = access
         self._flags = flags or Untouched()
         self._gate = gate or Gate()
         self._now = now
-        self._told_of_channels: dict[Member, None] = {}
-        self._rights = InboxRights(is_open=self._access.is_open)
-        self._identities: dict[Member, Identity] = {}
         self._told_of_flags: dict[Member, None] = {}
         self._persons: dict[Member, str] = {}
         self._askers: dict[Member, Asker] = {}
@@ -94,6 +97,7 @@ class Socket:
         self._shared: SharedReads[HistoryPage] = SharedReads()
         self.redeliverer = Redeliverer(
             log,
+            lens=lens,
             again_s=settings.redeliver_s,
             kept=settings.critical_kept,
             most_bytes=settings.queue_bytes // 4,
@@ -110,21 +114,22 @@ class Socket:
             gate=self._gate,
         )
 
-    def introduce(self, channel: str, position: Position) -> None:
-        """Tell those who asked for it of a channel that came into being, with the epoch to resume from."""
-        if self._told_of_channels:
-            news = msgspec.json.encode({"channel": channel, "epoch": position.epoch})
-            for member in list(self._told_of_channels):
-                member.message(news)
+    def introduce(self, stored: Stored) -> None:
+        """Tell those who asked for it of a channel that came into being."""
+        self._audience.introduce(stored)
+
+    def broadcast(self, stored: Stored) -> None:
+        """Give a committed event to all who see it."""
+        self._audience.broadcast(self.hub, stored)
 
     def identity(self, member: Member) -> Identity:
         """Say who a connection is."""
-        return self._identities.get(member, Identity())
+        return self._audience.identity(member)
 
     def barred(self, bar: Bar) -> None:
         """End the connections of a token or user that has just been revoked or blocked."""
         code = DisconnectCode.PERMISSION_DENIED if bar.kind == "block" else DisconnectCode.INVALID_TOKEN
-        for member, identity in list(self._identities.items()):
+        for member, identity in self._audience.identities:
             if is_barred_by(identity, bar):
                 member.disconnect(hang_up(code))
 
@@ -151,15 +156,16 @@ class Socket:
             await self.redeliverer.meet(consumer)
             self._access.check(identity)  # who was barred meanwhile wasn't connected yet, so nobody hung up on it
             self._consumers[member] = consumer
-        self._identities[member], self._persons[member] = identity, person
+        self._persons[member] = person
         self._askers[member] = asker_of(identity, peer.address)
+        profile = self._audience.enter(member, identity)
         if greeting.announce:
-            self._told_of_channels[member] = None
+            await self._follow_channels(member)
         if greeting.flags:
             self._told_of_flags[member] = None
         return Granted(
             user=identity.user, info=identity.info, expires_at=identity.expires_at, channels=identity.channels,
-            is_trusted=identity.is_app,
+            is_trusted=identity.is_app, group=profile.key,
         )  # fmt: skip
 
     async def _identified(self, request: ConnectRequest, peer: Peer) -> Identity:
@@ -183,16 +189,16 @@ class Socket:
             member.disconnect(hang_up(DisconnectCode.WEBSOCKET_OFF))
         consumer = self._consumers.get(member)
         if consumer is not None:
-            self.redeliverer.opened(member, consumer)
+            self.redeliverer.opened(member, consumer, profile=self._audience.profile(member))
 
     async def subscribe(self, member: Member, request: SubscribeRequest) -> Joined:
         """Let it into a channel at the top, or from the position asked for: with all that followed or with nothing."""
-        channel = self._may_see(member, request.channel)
-        top = self._log.position(channel)
+        channel, sight = request.channel, self._sight(member, request.channel)
+        top = await self._position(sight, channel)
         if not request.recover:
             return Joined(position=top)
         since = Position(request.epoch, request.offset)
-        joined = await self._resume(channel, since=since, top=top)
+        joined = await self._resume(sight, channel, since=since, top=top)
         RECOVERIES.labels("true" if joined.recovered else "false").inc()
         return joined
 
@@ -206,15 +212,19 @@ class Socket:
             raise refuse(ErrorCode.BAD_REQUEST, message=str(error)) from error
         try:
             with asking(self._asker(member)):
-                await self._ingest.store([accepted])
+                await self._ingest.store_as(self._audience.profile(member), accepted)
+        except EventError as error:
+            code = ErrorCode.PERMISSION_DENIED if error.code == "forbidden" else ErrorCode.BAD_REQUEST
+            raise refuse(code, message=str(error)) from error
         except StorageError as error:
             raise _unstored(error) from error
 
     async def history(self, member: Member, request: HistoryRequest) -> HistoryResult:
         """Read a part of a stream; limit 0 reads the position only, -1 as much as one page takes."""
-        channel = self._may_see(member, request.channel)
+        channel, sight = request.channel, self._sight(member, request.channel)
         limit = _MOST_HISTORY if request.limit < 0 else min(request.limit, _MOST_HISTORY)
         page = await self._read(
+            sight,
             channel,
             since=request.since,
             limit=limit,
@@ -245,8 +255,10 @@ class Socket:
         """Prolong the connection; what it may do is what the new token says."""
         await self._access.prepare(token)
         identity = self._access.renew(token, of=self.identity(member), now=self._now())
-        if member in self._identities:  # or else it left while keys were fetched
-            self._identities[member] = identity
+        self._audience.change(member, identity)
+        consumer = self._consumers.get(member)
+        if consumer is not None:
+            self.redeliverer.sees(consumer, self._audience.profile(member))
         return identity.expires_at
 
     async def sub_refresh(self, member: Member, channel: str, token: str) -> float | None:  # noqa: ARG002
@@ -261,8 +273,7 @@ class Socket:
 
     def closed(self, member: Member) -> None:
         """Forget the connection."""
-        self._identities.pop(member, None)
-        self._told_of_channels.pop(member, None)
+        self._audience.leave(member)
         self._told_of_flags.pop(member, None)
         self._persons.pop(member, None)
         self._askers.pop(member, None)
@@ -272,7 +283,7 @@ class Socket:
 
     # -- steps -------------------------------------------------------------------------------------------------
 
-    async def _resume(self, channel: str, *, since: Position, top: Position) -> Joined:
+    async def _resume(self, sight: Sight, channel: str, *, since: Position, top: Position) -> Joined:
         if since == top:
             return Joined(position=top, recovered=True)
         if since.epoch != top.epoch or not 0 < top.offset - since.offset <= MOST_RECOVERED:
@@ -283,19 +294,24 @@ class Socket:
         # began to listen may lack what he didn't hear.
         page = await self._shared.read(
             (channel, since),
-            partial(self._read, channel, since=since, limit=MOST_RECOVERED, most_bytes=most_bytes),
+            partial(self._read, sight, channel, since=since, limit=MOST_RECOVERED, most_bytes=most_bytes),
             is_fresh=lambda page: page.top.epoch == top.epoch and page.top.offset >= top.offset,
         )
         if not (page.is_complete and page.reaches_top):
             return Joined(position=page.top)
         return Joined(position=page.top, publications=[_replayed(one) for one in page.publications], recovered=True)
 
-    def _may_see(self, member: Member, channel: str) -> str:
-        if not is_known_channel(channel):
-            raise refuse(ErrorCode.UNKNOWN_CHANNEL)
-        if not self._rights.may_see(self.identity(member), channel):
-            raise refuse(ErrorCode.PERMISSION_DENIED)
-        return channel
+    async def _follow_channels(self, member: Member) -> None:
+        try:
+            await self._audience.follow_channels(member)
+        except BaseException as error:
+            self.closed(member)  # who isn't let in isn't told of as closed
+            if isinstance(error, StorageError):
+                raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+            raise
+
+    def _sight(self, member: Member, channel: str) -> Sight:
+        return self._permits.sight(self.identity(member), channel)
 
     def _actor(self, member: Member) -> str | None:
         """Name who an event is from unless it says so itself; our own app passes on what people do."""
@@ -306,7 +322,7 @@ class Socket:
         return self._askers.get(member, Asker())
 
     def _judge(self, member: Member, item: Any, *, channel: str) -> Accepted:
-        check = partial(self._rights.check, self.identity(member))
+        check = self._permits.check(self.identity(member))
         accepted = self._ingest.judge(item, actor=self._actor(member), check=check)
         if accepted.channel != channel:
             raise EventError("wrong_channel", f"This event belongs to the channel {accepted.channel}.")
@@ -318,7 +334,8 @@ class Socket:
             raise refuse(ErrorCode.BAD_REQUEST, message='ack needs a connection that named its "consumer"')
         try:
             acks = msgspec.convert(_decoded(data), AckRequest)
-            return await self.redeliverer.acknowledge(consumer, acks.events)
+            profile = self._audience.profile(member)
+            return await self.redeliverer.acknowledge(consumer, acks.events, profile=profile)
         except msgspec.ValidationError as error:
             raise refuse(ErrorCode.BAD_REQUEST, message=f"ack needs the events' positions: {error}") from error
         except StorageError as error:
@@ -338,17 +355,24 @@ class Socket:
                 request.events,
                 expected=expected,
                 actor=self._actor(member),
-                check=partial(self._rights.check, self.identity(member)),
+                check=self._permits.check(self.identity(member)),
+                profile=self._audience.profile(member),
             )
         except StorageError as error:
             raise _unstored(error) from error
 
+    async def _position(self, sight: Sight, channel: str) -> Position:
+        try:
+            return await self._lens.position(sight, channel)
+        except StorageError as error:
+            raise refuse(ErrorCode.INTERNAL, message=str(error)) from error
+
     async def _read(
-        self, channel: str, *, since: Position | None, limit: int, most_bytes: int, reverse: bool = False
+        self, sight: Sight, channel: str, *, since: Position | None, limit: int, most_bytes: int, reverse: bool = False
     ) -> HistoryPage:
         try:
-            return await asyncio.to_thread(
-                self._log.read, channel, since=since, limit=limit, reverse=reverse, most_bytes=most_bytes
+            return await self._lens.read(
+                sight, channel, since=since, limit=limit, reverse=reverse, most_bytes=most_bytes
             )
         except StorageError as error:
             raise _unstored(error) from error

@@ -78,6 +78,7 @@ class Connection:
         self.slot: Any = None
         self.user = ""
         self.info = b""
+        self.group = ""
         self.session = session
         self.peer = peer
         self.writer = Writer(
@@ -154,6 +155,19 @@ class Connection:
     def unsubscribe(self, channel: str, code: int, reason: str) -> None:
         """End one subscription."""
         self.carry_out(self.session.unsubscribe(channel, code, reason))
+
+    def regroup(self, group: str, *, ending: Callable[[str], tuple[int, str] | None]) -> None:
+        """Move to another group; end the subscriptions for whose channel `ending` gives a code and a reason."""
+        for channel in list(self.session.subscriptions):
+            ended = ending(channel)
+            if ended is not None:
+                self.unsubscribe(channel, *ended)
+        staying = list(self.session.subscriptions.values())
+        for subscription in staying:
+            self._fanout.leave(self, subscription)
+        self.group = group
+        for subscription in staying:
+            self._fanout.enter(self, subscription)
 
     def client_info(self) -> ClientInfo:
         """Say who this is."""
@@ -372,7 +386,7 @@ class Connection:
         except Disconnect:
             self._backend.closed(self)
             raise
-        self.user, self.info = granted.user, granted.info
+        self.user, self.info, self.group = granted.user, granted.info, granted.group
         joins: dict[str, Joined] = {}
         for channel in granted.channels:
             wanted = request.subs.get(channel, SubscribeRequest())

@@ -1,4 +1,4 @@
-"""Knows who is subscribed to what, and gives each broadcast to all of them. No sockets of its own, no protocol state.
+"""Knows who is subscribed to what, and gives each broadcast to a group. No sockets of its own, no protocol state.
 
 A turn is one iteration of the event loop: a connection's first line in a turn is sent at once, the rest of the same
 turn together when it ends, so a lone event doesn't wait and a burst costs one message.
@@ -19,39 +19,46 @@ if TYPE_CHECKING:
 
 
 class Fanout:
-    """Subscriptions by channel, joining ones included."""
+    """Subscriptions by channel and group, joining ones included. A group is who gets the same bytes."""
 
     def __init__(self, *, queue_bytes: int) -> None:
         self.turn = 0
         self._queue_bytes = queue_bytes
         self._is_turn_open = False
-        self._channels: dict[str, dict[Connection, Subscription]] = {}
+        self._channels: dict[str, dict[str, dict[Connection, Subscription]]] = {}
         self._behind: dict[Connection, None] = {}
 
     def enter(self, connection: Connection, subscription: Subscription) -> None:
         """Offer what is broadcast in the channel from now on."""
-        self._channels.setdefault(subscription.channel, {})[connection] = subscription
+        groups = self._channels.setdefault(subscription.channel, {})
+        groups.setdefault(connection.group, {})[connection] = subscription
 
     def leave(self, connection: Connection, subscription: Subscription) -> None:
         """Offer nothing more."""
-        members = self._channels.get(subscription.channel)
+        groups = self._channels.get(subscription.channel, {})
+        members = groups.get(connection.group)
         if members is not None and members.get(connection) is subscription:
             del members[connection]
             if not members:
+                del groups[connection.group]
+            if not groups:
                 del self._channels[subscription.channel]
 
     def live(self, channel: str) -> list[Connection]:
         """List the connections that are subscribed by now."""
-        members = self._channels.get(channel, {})
-        return [connection for connection, subscription in members.items() if not subscription.is_joining]
+        return [connection for connection, subscription in self._all(channel) if not subscription.is_joining]
 
     def channels(self) -> Collection[str]:
         """List the channels someone is in or joining."""
         return self._channels.keys()
 
-    def broadcast(self, channel: str, outgoing: Outgoing) -> int:
-        """Give a line to every subscriber; returns to how many."""
-        members = self._channels.get(channel)
+    def groups(self, channel: str) -> Collection[str]:
+        """List the groups of those who are in a channel or joining it."""
+        return self._channels.get(channel, {}).keys()
+
+    def broadcast(self, channel: str, outgoing: Outgoing, *, group: str = "") -> int:
+        """Give a line to every subscriber of a group; returns to how many."""
+        members = self._channels.get(channel, {}).get(group)
         if not members:
             return 0
         self._open_turn()
@@ -68,13 +75,13 @@ class Fanout:
 
     def tell_watchers(self, channel: str, outgoing: Outgoing) -> None:
         """Give a line to the subscribers that asked for joins and leaves."""
-        for connection, subscription in list(self._channels.get(channel, {}).items()):
+        for connection, subscription in self._all(channel):
             if subscription.request.join_leave and not subscription.is_joining:
                 self.send(connection, outgoing)
 
     def has_watchers(self, channel: str) -> bool:
         """Tell whether a subscriber asked for joins and leaves."""
-        return any(subscription.request.join_leave for subscription in self._channels.get(channel, {}).values())
+        return any(subscription.request.join_leave for _, subscription in self._all(channel))
 
     def send(self, connection: Connection, outgoing: Outgoing, *, may_wait: bool = False) -> None:
         """Give a line to one connection. `may_wait`: more will follow in this turn, let them go together."""
@@ -82,6 +89,9 @@ class Fanout:
         writer = connection.writer
         if writer.later(outgoing) if may_wait else writer.write(outgoing, self.turn):
             self._behind[connection] = None
+
+    def _all(self, channel: str) -> list[tuple[Connection, Subscription]]:
+        return [each for members in self._channels.get(channel, {}).values() for each in members.items()]
 
     def _open_turn(self) -> None:
         if not self._is_turn_open:

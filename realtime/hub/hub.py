@@ -21,7 +21,7 @@ from realtime.hub.door import Door
 from realtime.hub.effects import Limits
 from realtime.hub.fanout import Fanout
 from realtime.hub.gate import Gate, Refusal, Seat
-from realtime.hub.outgoing import outgoing_publication
+from realtime.hub.outgoing import Outgoing, outgoing_publication
 from realtime.hub.ports import Backend, Member, OutPublication, Peer
 from realtime.hub.session import Session
 from realtime.hub.tally import Tally
@@ -80,6 +80,7 @@ class Hub:
         self._connections: dict[Connection, None] = {}
         self._ticking: asyncio.Task[None] | None = None
         self._is_shut = False
+        self._newest: tuple[str, OutPublication, Outgoing] | None = None
         self._deliveries = DELIVERIES.labels(name)
         self._open = CONNECTIONS.labels(name)
 
@@ -120,10 +121,21 @@ class Hub:
             if not self._connections:
                 self._tally.tell(waiting=0)  # nobody ticks any more
 
-    def broadcast(self, channel: str, publication: OutPublication) -> None:
-        """Send a publication to every subscriber of a channel; encoded once, and not at all when there is none."""
-        if channel in self._fanout.channels():
-            self._deliveries.inc(self._fanout.broadcast(channel, outgoing_publication(channel, publication)))
+    def broadcast(self, channel: str, publication: OutPublication, *, group: str = "") -> None:
+        """Send a publication to every subscriber of a group; encoded once, and not at all when there is none."""
+        if group in self._fanout.groups(channel):
+            outgoing = self._encoded(channel, publication)
+            self._deliveries.inc(self._fanout.broadcast(channel, outgoing, group=group))
+
+    def groups(self, channel: str) -> Collection[str]:
+        """List the groups of those who are in a channel or joining it."""
+        return tuple(self._fanout.groups(channel))
+
+    def _encoded(self, channel: str, publication: OutPublication) -> Outgoing:
+        """Encode a publication, unless it is the very one that another group was just given."""
+        if self._newest is None or self._newest[0] != channel or self._newest[1] is not publication:
+            self._newest = (channel, publication, outgoing_publication(channel, publication))
+        return self._newest[2]
 
     def subscribers(self, channel: str) -> Collection[Member]:
         """List who is subscribed to a channel."""

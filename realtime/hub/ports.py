@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -52,6 +52,7 @@ class Granted:
     """Lets a connection in. `info` and `data` are JSON; `channels` are subscribed at once by the server.
 
     `is_trusted`: it speaks for many people and has counted them itself, so what is meant per person isn't for it.
+    What is broadcast to a `group` is encoded once for all of it.
     """
 
     user: str = ""
@@ -60,6 +61,7 @@ class Granted:
     data: bytes = b""
     channels: Sequence[str] = ()
     is_trusted: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,9 @@ class Member(Protocol):
 
     def unsubscribe(self, channel: str, code: int, reason: str) -> None:
         """End one subscription. From code 2500 on the client subscribes again by itself."""
+
+    def regroup(self, group: str, *, ending: Callable[[str], tuple[int, str] | None]) -> None:
+        """Move to another group; end the subscriptions for whose channel `ending` gives a code and a reason."""
 
 
 class Backend(Protocol):

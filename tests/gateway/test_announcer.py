@@ -27,8 +27,8 @@ def test_commits_go_out_in_order_and_let_others_have_their_turn() -> None:
         loop = asyncio.get_running_loop()
         announcer = Announcer(
             loop,
-            broadcast=lambda _, publication: heard.append(publication.offset),
-            introduce=lambda channel, position: heard.append((channel, position.epoch)),
+            broadcast=lambda stored: heard.append(stored.position.offset),
+            introduce=lambda stored: heard.append((stored.channel, stored.position.epoch)),
             expect_ack=lambda stored: heard.append(("ack", stored.position.offset)),
         )
         await asyncio.to_thread(announcer.committed, [_stored(offset) for offset in range(1, 451)])

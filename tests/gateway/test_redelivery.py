@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from realtime.errors import StorageError
+from realtime.gateway.lens import Lens
 from realtime.gateway.log import EventLog
 from realtime.gateway.redelivery import TEND_S, Redeliverer
 from realtime.metrics import REGISTRY
@@ -227,7 +228,8 @@ async def test_who_stays_away_for_a_week_is_forgotten_but_not_at_the_start(tmp_p
         log.append([accepted(1, critical=True)]).result()
         clock[0] += 30 * 86_400
 
-        one = Redeliverer(log, again_s=10.0, kept=100, most_bytes=1000, now=lambda: clock[0])
+        lens = Lens(log, now=lambda: clock[0])
+        one = Redeliverer(log, lens=lens, again_s=10.0, kept=100, most_bytes=1000, now=lambda: clock[0])
         reminding = asyncio.create_task(one.run())
         await one.meet("here")
         one._pending.connected("here")
