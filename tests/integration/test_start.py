@@ -86,6 +86,21 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     assert "TIDEBOARD_SAMPLE" in printed
 
 
+def test_a_rule_that_makes_no_sense_is_named(tmp_path: Path) -> None:
+    """By the app, also with a gateway elsewhere, and by the gateway alone; they wouldn't tell what it was meant for."""
+    (tmp_path / "bad.toml").write_text('[[rules]]\nid = "late"\nevent = "user:logn"\nseverity = "info"\ntitle = "t"\n')
+    chosen = {"TIDEBOARD_CONFIG": str(tmp_path / "bad.toml")}
+    elsewhere = {**chosen, "TIDEBOARD_GATEWAY_URL": "http://127.0.0.1:9"}
+    for process in (
+        start_app(tmp_path / "data", extra=chosen),
+        start_app(tmp_path / "data", extra=elsewhere),
+        start_gateway(tmp_path / "data", extra=chosen),
+    ):
+        assert "Rule 'late': 'event' is 'user:logn', which is no event type; did you mean user:login?" in last_words(
+            process
+        )
+
+
 def test_a_second_instance_on_one_folder_leaves_the_first_alone(tmp_path: Path) -> None:
     """Two writers would break the order of offsets, so the second one ends, and says which process was first."""
     with start_app(tmp_path / "data") as first:
