@@ -7,6 +7,7 @@ import click
 from realtime.cli.address import current_settings
 from realtime.config import CONFIG_VARIABLE, FILE_NAME, Settings, explain
 from realtime.errors import ConfigError
+from realtime.notifications.tables import rules_from
 
 
 @click.command()
@@ -21,11 +22,13 @@ def settings() -> None:
       python -m realtime settings
       TIDEBOARD_SAMPLE=off python -m realtime settings
     """
+    current, trouble = Settings(), None
+    rules = rules_from([])
     try:
-        current, trouble = current_settings(), None
+        current = current_settings()
+        rules = rules_from(current.rules)
     except ConfigError as error:
-        # The list is what whoever mistyped a key needs now.
-        current, trouble = Settings(), error
+        trouble = error  # the list is what whoever mistyped a key needs now
     for line in explain(current):
         click.echo(
             f"{line.key} = {line.value}" + ("" if line.value == line.default else f"   (default: {line.default})")
@@ -34,3 +37,4 @@ def settings() -> None:
     click.echo(f"\nKeys go into {FILE_NAME}, or where {CONFIG_VARIABLE} points; variables win over it.")
     if trouble is not None:
         raise trouble
+    click.echo(f"{len(rules)} rules say what deserves notice, the built-in ones among them.")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from realtime import __version__
 from realtime.cli.address import Address
 from realtime.cli.main import main
+from realtime.notifications.defaults import DEFAULT_RULES
 
 
 def _run(*arguments: str, **variables: str) -> tuple[int, str]:
@@ -63,7 +64,7 @@ def test_settings_lists_everything() -> None:
     """Every key, its variable, what it is and what it would be by default."""
     code, output = _run("settings", TIDEBOARD_FEED_SIZE="77", TIDEBOARD_API_KEY="not-for-eyes")
     assert code == 0
-    assert "feed_size = 77   (default: 500)" in output
+    assert "feed_size = 77   (default: 2000)" in output
     assert "TIDEBOARD_RETENTION_EVENTS" in output
     assert "not-for-eyes" not in output
 
@@ -72,8 +73,23 @@ def test_settings_lists_even_when_one_is_wrong() -> None:
     """Whoever mistyped a key sees the list, then the mistake."""
     code, output = _run("settings", TIDEBOARD_FEDSIZE="77")
     assert code == 2
-    assert "feed_size = 500\n" in output
+    assert "feed_size = 2000\n" in output
     assert "did you mean TIDEBOARD_FEED_SIZE?" in output
+
+
+def test_settings_counts_rules_and_reads_them(tmp_path: Path) -> None:
+    """Those of the file, and all there are; one that makes no sense is named after the list."""
+    table = '[[rules]]\nid = "late"\nevent = "user:login"\nseverity = "info"\ntitle = "t"\n'
+    (tmp_path / "good.toml").write_text(table)
+    code, output = _run("settings", TIDEBOARD_CONFIG=str(tmp_path / "good.toml"))
+    assert code == 0
+    assert "rules = 1 of them   (default: unset)" in output
+    assert f"{len(DEFAULT_RULES) + 1} rules say what deserves notice" in output
+    (tmp_path / "bad.toml").write_text(table * 2)
+    code, output = _run("settings", TIDEBOARD_CONFIG=str(tmp_path / "bad.toml"))
+    assert code == 2
+    assert "rules = 2 of them" in output
+    assert output.endswith("Rule 'late' is there twice; give each its own 'id'.\n")
 
 
 def test_runs_as_a_module(tmp_path: Path) -> None:
