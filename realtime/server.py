@@ -40,6 +40,7 @@ from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http_state import answer_metrics
+from realtime.gateway.page_headers import PageHeaders, under
 from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import APP, mint
 from realtime.live.live import Live
@@ -86,8 +87,13 @@ class Process:
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
         gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
         # Streamlit's own server was asked before it began to listen; another one around the app wasn't.
-        self.middleware = [Middleware(Threshold, is_open=lambda: not settings.has_key)]
-        self.routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
+        self.middleware = [
+            Middleware(PageHeaders, framed_by=self._gate.origins.names()),
+            Middleware(Threshold, is_open=lambda: not settings.has_key),
+        ]
+        routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
+        # At the root for programs on this machine, and where a proxy that doesn't cut the base path asks for them.
+        self.routes = [*routes, *under(st.get_option("server.baseUrlPath"), routes)]
 
     def guard(self) -> None:
         """Bound the connections of the server that is about to serve this process."""

@@ -30,9 +30,15 @@ def zone() -> str:
     return st.context.timezone or "UTC"
 
 
+def base_path() -> str:
+    """Return the path that everything is under, such as `/board`; empty for none."""
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{base}" if base else ""
+
+
 def origin() -> str:
-    """Return the address the reader opened, without path: what a curl command on their machine has to call."""
+    """Return the address the reader opened, up to the base path: what a curl command on their machine has to call."""
     url = st.context.url or ""
     scheme, _, rest = url.partition("://")
     host = rest.partition("/")[0] or st.context.headers.get("Host", "")
-    return f"{scheme or 'http'}://{host or '127.0.0.1:8501'}"
+    return f"{scheme or 'http'}://{host or '127.0.0.1:8501'}{base_path()}"
