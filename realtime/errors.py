@@ -121,7 +121,14 @@ class ConflictError(TideboardError):
 
 
 class NotConnected(TideboardError):
-    """A command needs a live connection and there is none."""
+    """A command needs a live connection and there is none.
+
+    `retry_s`: the other side asked not to be asked again for so long; 0 when it said nothing.
+    """
+
+    def __init__(self, reason: str = "", *, retry_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_s = retry_s
 
 
 class OutboxError(TideboardError):

@@ -12,6 +12,7 @@ import msgspec
 
 from realtime.cli.lines import Line
 from realtime.errors import NotConnected
+from realtime.protocol.retrying import retry_after_s
 
 _TIMEOUT_S: Final = 30.0
 _FIRST_PAUSE_S: Final = 0.2
@@ -83,22 +84,24 @@ class Poster:
         until = self._clock() + self._retry_for_s
         pause_s = _FIRST_PAUSE_S
         while True:
-            response, reason = self._try(body)
+            response, reason, told_s = self._try(body)
             if response is not None:
                 return response
-            if self._clock() + pause_s > until:
+            wait_s = max(pause_s, told_s)
+            if self._clock() + wait_s > until:
                 raise NotConnected(reason)
-            self._pause(pause_s)
+            self._pause(wait_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _try(self, body: bytes) -> tuple[httpx.Response | None, str]:
+    def _try(self, body: bytes) -> tuple[httpx.Response | None, str, float]:
+        """Post once; returns the answer, or why there is none and how long the gateway wants us to wait."""
         url = self._client.base_url
         try:
             response = self._client.post("/api/events", content=body, headers={"Content-Type": "application/x-ndjson"})
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise NotConnected(f"{url} isn't an address to post to: {error}.") from error
         except httpx.HTTPError as error:
-            return None, f"{url} doesn't answer ({error or type(error).__name__}). Is Tideboard running there?"
+            return None, f"{url} doesn't answer ({error or type(error).__name__}). Is Tideboard running there?", 0.0
         if response.status_code in (401, 403):
             raise NotConnected(
                 f"{url} lets nobody in without a key or token ({_said(response)}); see `python -m realtime token`."
@@ -106,8 +109,9 @@ class Poster:
         if response.status_code in (404, 405):
             raise NotConnected(f"{url} answers, but has no /api/events: it isn't a Tideboard gateway.")
         if response.status_code in _PASSING:
-            return None, f"{url} can't take events now: {_said(response)}"
-        return response, ""
+            told_s = retry_after_s(response.headers.get("retry-after"))
+            return None, f"{url} can't take events now: {_said(response)}", told_s
+        return response, "", 0.0
 
 
 def _count(lines: Sequence[Line], results: Sequence[dict[str, Any]], tally: Tally) -> None:

@@ -5,6 +5,7 @@ Threads: driver only, but for `Api.post`, which any may call.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.events import JsonObject
 from realtime.protocol.frames import Publication
 from realtime.protocol.positions import Position
+from realtime.protocol.retrying import retry_after_s
 
 PAGE_DOCUMENTS: Final = 1_000
 _TIMEOUT_S: Final = 5.0
@@ -109,9 +111,17 @@ class _Absent(NotConnected):
 class Api:
     """The gateway's HTTP API, on a connection that is kept. `headers` let a request in; fresh ones for each."""
 
-    def __init__(self, base_url: str, *, headers: Callable[[], Mapping[str, str]] = dict) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]] = dict,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._http = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=is_far(base_url))
         self._headers = headers
+        self._clock = clock
+        self._not_before = 0.0
 
     def channels(self) -> list[str]:
         """Return the channels of all collections. Raises NotConnected."""
@@ -133,6 +143,7 @@ class Api:
 
     def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Post JSON and return the answer's status and body. Raises NotConnected when there is none. Threads: any."""
+        self._wait_as_told()
         try:
             answer = self._http.post(
                 path, content=body, headers={"Content-Type": "application/json", **self._headers(), **(headers or {})}
@@ -141,15 +152,29 @@ class Api:
             raise NotConnected(
                 f"The gateway can't be reached over HTTP: {str(error) or type(error).__name__}."
             ) from error
+        self._obey(answer)
         return answer.status_code, answer.content
 
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
 
+    def _wait_as_told(self) -> None:
+        """Ask nothing before the gateway wants to be asked again. Raises NotConnected."""
+        wait_s = self._not_before - self._clock()
+        if wait_s > 0:
+            raise NotConnected(f"The gateway asked to be left alone for {wait_s:.0f} s more.", retry_s=wait_s)
+
+    def _obey(self, answer: httpx.Response) -> None:
+        """Remember until when an answer wants us to wait: only one that says we ask too much is about all we ask."""
+        if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self._not_before = self._clock() + retry_after_s(answer.headers.get("retry-after"))
+
     def _get(self, path: str, decoder: msgspec.json.Decoder[_T]) -> _T:
+        self._wait_as_told()
         try:
             answer = self._http.get(path, headers=dict(self._headers()))
+            self._obey(answer)
             if answer.status_code == httpx.codes.NOT_FOUND:
                 raise _Absent(f"The server has no {path.partition('?')[0]}.")
             if answer.status_code != httpx.codes.OK:

@@ -27,6 +27,7 @@ from realtime.errors import CommandError, ConflictError, EventError, NotConnecte
 from realtime.metrics import OUTBOX_ENTRIES, OUTBOX_OUTCOMES, OUTBOX_OVERFLOWS
 from realtime.protocol.codes import ErrorCode
 from realtime.protocol.events import Envelope, encode_envelope
+from realtime.protocol.retrying import told_wait_s
 from realtime.store import OutboxEntry, OutboxState
 
 MOST_EVENTS: Final = 1_000
@@ -306,7 +307,8 @@ class Outbox:
 
     def _postpone(self, number: int, error: BaseException) -> None:
         with self._lock:
-            self._plan.failed(number, reason=str(error), now=self._clock())
+            wait_s = error.retry_s if isinstance(error, NotConnected) else told_wait_s(str(error))
+            self._plan.failed(number, reason=str(error), now=self._clock(), wait_s=wait_s)
         OUTBOX_OUTCOMES.labels(outcome="postponed").inc()
 
     def _send_due(self) -> None:

@@ -129,11 +129,14 @@ class Plan:
         self._forget(entry)
         return followers
 
-    def failed(self, number: int, *, reason: str, now: float) -> OutboxEntry:
-        """Take in that an attempt came to nothing for now; it is tried again later, or when the way opens."""
+    def failed(self, number: int, *, reason: str, now: float, wait_s: float = 0.0) -> OutboxEntry:
+        """Take in that an attempt came to nothing for now; it is tried again later, or when the way opens.
+
+        `wait_s`: the gateway asked not to be asked sooner.
+        """
         entry = self._set(self._entries[number], OutboxState.PENDING, reason=reason)
         ceiling = min(CAP_S, BASE_S * 2.0 ** min(entry.attempts - 1, 16))
-        self._ready[number] = now + ceiling * (0.5 + self._jitter() / 2)
+        self._ready[number] = now + wait_s + ceiling * (0.5 + self._jitter() / 2)
         return entry
 
     def refused(self, number: int, *, reason: str, is_conflict: bool, now: float) -> OutboxEntry:

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Final
 
 from realtime.errors import CommandError, Disconnect, TooFast
+from realtime.protocol.retrying import WORDS
 
 
 class ErrorCode(IntEnum):
@@ -123,7 +124,7 @@ def refuse(code: ErrorCode, *, message: str | None = None) -> CommandError:
 def too_fast(wait_s: float) -> TooFast:
     """Build the error that answers what came too fast, 111; it may come again in `wait_s` seconds."""
     code = ErrorCode.TOO_MANY_REQUESTS
-    return TooFast(int(code), f"{_ERROR_TEXT[code]}: try again in {max(1, ceil(wait_s))} s", retry_s=wait_s)
+    return TooFast(int(code), f"{_ERROR_TEXT[code]}: {WORDS} {max(1, ceil(wait_s))} s", retry_s=wait_s)
 
 
 def hang_up(code: DisconnectCode, *, reason: str | None = None) -> Disconnect:

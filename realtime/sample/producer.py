@@ -16,6 +16,7 @@ from realtime.errors import NotConnected
 from realtime.protocol.channels import SYSTEM, USERS, collection_channel
 from realtime.protocol.events import Envelope, encode_envelope
 from realtime.protocol.positions import Position
+from realtime.protocol.retrying import retry_after_s
 
 SOURCE: Final = "/tideboard/sample"
 _OURS: Final = "/tideboard/"
@@ -146,7 +147,8 @@ class Producer:
         except httpx.HTTPError as error:
             raise NotConnected(f"The gateway doesn't answer: {error}") from error
         if response.status_code >= 500 or response.status_code in (401, 403, 408, 429):
-            raise NotConnected(f"The gateway answers {method} {path} with {response.status_code}.")
+            wait_s = retry_after_s(response.headers.get("retry-after"))
+            raise NotConnected(f"The gateway answers {method} {path} with {response.status_code}.", retry_s=wait_s)
         return response
 
 

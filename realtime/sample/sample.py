@@ -132,7 +132,7 @@ class Sample:
             try:
                 self._take(step, show)
             except NotConnected as error:
-                self._fail(show, str(error))
+                self._fail(show, str(error), wait_s=error.retry_s)
             except Exception:
                 _LOG.exception("The sample day stumbles; it tries again.")
                 self._fail(show, "Something is wrong with the sample day; the log says what.")
@@ -182,9 +182,9 @@ class Sample:
             id=identifier, source=SOURCE, type=event.TYPE, specversion="1.0", time=at, data=data_of(event)
         )  # fmt: skip
 
-    def _fail(self, show: Show, reason: str) -> None:
+    def _fail(self, show: Show, reason: str, *, wait_s: float = 0.0) -> None:
         with self._changed:
-            show.failed(reason, now=self._clock())
+            show.failed(reason, now=self._clock(), wait_s=wait_s)
 
     def _remember(self, memory: Memory, *, is_last: bool = False) -> None:
         """Write the memory when something in it matters at once, else every few seconds."""

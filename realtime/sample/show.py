@@ -198,9 +198,9 @@ class Show:
         else:
             self._enter(SampleState.PLAYING, note="")
 
-    def failed(self, reason: str, *, now: float) -> None:
-        """Take in that a step has to be tried again; the day's clock stands still until it works."""
-        self._not_before = now + _RETRY_S[min(self._failures, len(_RETRY_S) - 1)]
+    def failed(self, reason: str, *, now: float, wait_s: float = 0.0) -> None:
+        """Take in that a step has to be tried again, in `wait_s` at the earliest; until it works, the day waits."""
+        self._not_before = now + max(wait_s, _RETRY_S[min(self._failures, len(_RETRY_S) - 1)])
         self._failures += 1
         self._note = reason
         self._playback.hold(now)

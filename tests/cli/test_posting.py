@@ -57,6 +57,22 @@ def test_what_passes_is_tried_again(status: int) -> None:
     assert (tally.stored, clock.pauses) == (3, [0.2, 0.4])
 
 
+def test_the_gateways_own_time_is_waited() -> None:
+    """Retry-After is obeyed where it is longer than we would have waited, and patience counts it."""
+    answers = iter(["5", "0", None])
+    clock, tally = _Clock(), Tally()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        wait = next(answers)
+        return _stored(request) if wait is None else httpx.Response(429, headers={"Retry-After": wait})
+
+    _poster(answer, clock).post(_LINES, tally)
+    assert (tally.stored, clock.pauses) == (3, [5.0, 0.4])
+    with pytest.raises(NotConnected, match="429"):
+        _poster(lambda _: httpx.Response(429, headers={"Retry-After": "60"}), clock).post(_LINES, tally)
+    assert clock.pauses == [5.0, 0.4]
+
+
 def test_patience_ends() -> None:
     """After the time given the last reason is told."""
     clock = _Clock()

@@ -104,6 +104,15 @@ def test_a_failed_attempt_waits_longer_each_time_and_not_once_the_way_opens() ->
     assert due(made) == [1, 2]
 
 
+def test_a_gateway_that_asked_for_time_gets_it() -> None:
+    """On top of our own patience, so that not everybody comes back at the very moment it named."""
+    made = plan(entry(1))
+    made.sent(1)
+    made.failed(1, reason="too many requests: try again in 9 s", now=NOW, wait_s=9.0)
+    assert due(made, NOW + 9) == []
+    assert due(made, NOW + 9.25) == [1]
+
+
 def test_a_full_outbox_takes_nothing_more_and_drops_nothing() -> None:
     """By count and by bytes; room promised to others counts."""
     made = plan(entry(1), entry(2, "b"), most_events=3)

@@ -215,6 +215,13 @@ def test_an_outage_neither_loses_nor_bursts() -> None:
     assert show.status(now).note == ""
 
 
+def test_a_gateway_that_asked_for_time_gets_it() -> None:
+    """Where it wants longer than we would have waited."""
+    show = _show()
+    show.failed("too many requests", now=0.0, wait_s=7.0)
+    assert show.step(0.0) == Wait(7.0)
+
+
 def test_another_log_is_another_story() -> None:
     """Where the gateway's data isn't what the memory is about, the day begins with a new memory."""
     memory = Memory(run="old", next_index=2, is_stopped=True, seen={"collection:flights": Position("e1", 9)})
