@@ -22,6 +22,7 @@ from realtime.live.register import Register
 from realtime.live.tab import Said, Tab, tab_of
 from realtime.live.tickets import Ticket, Tickets
 from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.flags import REALTIME, UNTOUCHED, Flags
 from realtime.protocol.frames import ConnectRequest, HistoryRequest, HistoryResult, PublishRequest, SubscribeRequest
 from realtime.views.registry import lookup
 
@@ -51,10 +52,19 @@ class LiveBackend:
         self._hub: Hub | None = None
         self._hidden: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flags = UNTOUCHED
 
     def attach(self, hub: Hub) -> None:
         """Learn which hub this is the backend of."""
         self._hub = hub
+
+    def switched(self, flags: Flags) -> None:
+        """Take in where the flags stand: tabs of people whose real-time is off keep their channel, and get nothing."""
+        self._flags = flags
+        for member in [] if self._hub is None else self._hub.members:
+            person = tab_of(member).person
+            if person is not None:
+                self._judge(member, person)
 
     def cast(self, channel: str, data: bytes) -> None:
         """Send a publication to every visible tab that shows the channel."""
@@ -85,6 +95,7 @@ class LiveBackend:
             raise refuse(ErrorCode.PERMISSION_DENIED, message="This ticket is for another view.")
         if len(tab.shown) >= _VIEWS_PER_TAB:
             raise refuse(ErrorCode.LIMIT_EXCEEDED)
+        self._judge(member, ticket.person)
         # Counted before it is rendered: a change that comes in between is then sent after the reply.
         tab.shown[ticket.channel] = ticket
         self._show(tab, ticket)
@@ -167,29 +178,40 @@ class LiveBackend:
 
     def _turn(self, member: Member, tab: Tab, *, is_visible: bool) -> None:
         """Move a tab's views from shown to hidden or back; coming back brings the newest of each."""
-        tickets = [ticket for ticket in tab.shown.values() if not _is_for_hidden(ticket)]
-        for ticket in tickets:
-            self._unshow(tab, ticket)
-        tab.is_visible = is_visible
+        self._change(member, tab, is_visible=is_visible, is_silenced=tab.is_silenced)
         if self._register is not None:
             self._register.turned(member)
-        for ticket in tickets:
-            self._show(tab, ticket)
-            if is_visible:
-                self._repeat(member, ticket.channel)
         if is_visible:
             self.owners.seen(member)
         else:
             self.owners.hidden(member)
 
+    def _judge(self, member: Member, person: str) -> None:
+        """Silence a tab, or let it be heard again, as real-time is on for its person; it is told."""
+        tab, is_silenced = tab_of(member), not self._flags.is_on(REALTIME, person)
+        if tab.is_silenced != is_silenced and not member.is_closed:
+            member.message(b'{"realtime":false}' if is_silenced else b'{"realtime":true}')
+            self._change(member, tab, is_visible=tab.is_visible, is_silenced=is_silenced)
+
+    def _change(self, member: Member, tab: Tab, *, is_visible: bool, is_silenced: bool) -> None:
+        """Stop or begin to push a tab's views to it; beginning brings the newest of each."""
+        tickets = [ticket for ticket in tab.shown.values() if not _is_for_hidden(ticket)]
+        for ticket in tickets:
+            self._unshow(tab, ticket)
+        tab.is_visible, tab.is_silenced = is_visible, is_silenced
+        for ticket in tickets:
+            self._show(tab, ticket)
+            if tab.is_pushed_to:
+                self._repeat(member, ticket.channel)
+
     def _show(self, tab: Tab, ticket: Ticket) -> None:
-        if tab.is_visible or _is_for_hidden(ticket):
+        if tab.is_pushed_to or _is_for_hidden(ticket):
             self._caster.follow(lookup(ticket.view), ticket.parameters, profile=ticket.profile)
         else:
             self._hidden[ticket.channel] = self._hidden.get(ticket.channel, 0) + 1
 
     def _unshow(self, tab: Tab, ticket: Ticket) -> None:
-        if tab.is_visible or _is_for_hidden(ticket):
+        if tab.is_pushed_to or _is_for_hidden(ticket):
             self._caster.unfollow(ticket.channel)
             return
         self._hidden[ticket.channel] -= 1
@@ -226,4 +248,4 @@ def _is_for_hidden(ticket: Ticket) -> bool:
 def _is_sent(tab: Tab, channel: str) -> bool:
     """Tell whether a tab is sent what happens on a channel."""
     ticket = tab.shown.get(channel)
-    return tab.is_visible or (ticket is not None and _is_for_hidden(ticket))
+    return tab.is_pushed_to or (ticket is not None and _is_for_hidden(ticket))

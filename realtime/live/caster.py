@@ -22,6 +22,7 @@ import msgspec
 from realtime.live.casting import Casting
 from realtime.live.tickets import Tickets, channel_of
 from realtime.metrics import VIEW_RENDERS, VIEW_SECONDS
+from realtime.pulse import PULSE, PUSHES
 from realtime.views.registry import Value, View
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Caster:
         self._swept_at = clock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._send: Callable[[str, bytes], None] | None = None
+        self._send: Callable[[str, bytes, float], None] | None = None
 
     # What pages and tabs ask
 
@@ -136,9 +137,13 @@ class Caster:
     def start(self, loop: asyncio.AbstractEventLoop, *, publish: Publish) -> None:
         """Begin casting; `publish(channel, data)` is called on `loop`, in order, never while a lock is held."""
 
-        def send(channel: str, data: bytes) -> None:
+        def published(channel: str, data: bytes, began: float) -> None:
+            publish(channel, data)
+            PULSE.note(PUSHES, self._timer() - began)
+
+        def send(channel: str, data: bytes, began: float) -> None:
             try:
-                loop.call_soon_threadsafe(publish, channel, data)
+                loop.call_soon_threadsafe(published, channel, data, began)
             except RuntimeError:
                 self._stopping.set()  # the loop is closed: nobody is left to send to
 
@@ -199,6 +204,7 @@ class Caster:
             self._refresh(casting, now=now)
         except Exception:  # one view's mistake must not stop the others
             _log.exception("The view %s failed; the tabs keep what they have", casting.view.name)
+            PULSE.note(PUSHES, None, is_error=True)
             casting.rendered_at, casting.is_dirty = now, False
 
     def _refresh(self, casting: Casting, *, now: float) -> None:
@@ -218,7 +224,7 @@ class Caster:
             casting.spent(spent)
             # Handing over under the lock keeps versions in order; it only puts a call into the loop's queue.
             if publication is not None and casting.followers and self._send is not None:
-                self._send(casting.channel, publication)
+                self._send(casting.channel, publication, began)
         VIEW_RENDERS.labels(casting.view.name).inc()
         VIEW_SECONDS.labels(casting.view.name).observe(spent)
 

@@ -23,6 +23,7 @@ from realtime.live.backend import LiveBackend
 from realtime.live.caster import Caster
 from realtime.live.register import Register
 from realtime.live.tickets import Tickets
+from realtime.pulse import PUSHES
 
 if TYPE_CHECKING:
     from realtime.config import Settings
@@ -63,6 +64,7 @@ class Live:
         self.hub = Hub(
             self.backend,
             name="live",
+            subject=PUSHES,
             ping_s=beat_s,
             pong_within_s=_PONG_WITHIN_S,
             queue_bytes=settings.queue_bytes,

@@ -36,18 +36,25 @@ class Said(msgspec.Struct, frozen=True):
 class Tab:
     """What this room knows of one connection: whose it is, the views it shows, by channel, and which acts wait.
 
-    `key` is how the tab names itself; `counted` are the key and the person it is counted as here by.
+    `key` is how the tab names itself; `counted` are the key and the person it is counted as here by. `is_silenced`: an
+    operator has switched pushing to it off.
     """
 
     person: str | None = None
     key: str = ""
     counted: tuple[str, str] | None = None
     is_visible: bool = True
+    is_silenced: bool = False
     is_idle: bool = False
     shown: dict[str, Ticket] = field(default_factory=dict)
     acts: deque[tuple[str, JsonObject]] = field(default_factory=deque)
     pace: Pace = field(default_factory=lambda: Pace(per_s=ACTS_PER_S, burst=ACTS_BURST))
     acting: asyncio.Task[None] | None = None
+
+    @property
+    def is_pushed_to(self) -> bool:
+        """Tell whether what happens in its views is sent to it."""
+        return self.is_visible and not self.is_silenced
 
 
 def tab_of(member: Member) -> Tab:

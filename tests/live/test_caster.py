@@ -24,7 +24,7 @@ class Stage:
         self.store, self.clock = FakeStore(), Clock()
         self.sent: list[dict[str, Any]] = []
         self.caster = caster_of(self.store, self.clock, **keywords)
-        self.caster._send = lambda channel, data: self.sent.append({"channel": channel, **json.loads(data)})
+        self.caster._send = lambda channel, data, _began: self.sent.append({"channel": channel, **json.loads(data)})
 
     def follow(self, view: View, **parameters: Any) -> str:
         """Show a view in one more tab, as joining does."""
