@@ -27,6 +27,7 @@ from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
 from realtime.client.consumer import consumer_name
+from realtime.client.flags import FlagWatch
 from realtime.client.memory import FILE_NAME as MEMORY_NAME
 from realtime.client.memory import Memory
 from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
@@ -115,6 +116,7 @@ class Process:
             stack.push_async_callback(asyncio.to_thread, outbox.close)
             name = consumer_name(settings.data_dir)
             memory = await asyncio.to_thread(Memory.open, settings.data_dir / MEMORY_NAME)
+            flags = FlagWatch(self._store, base_url=base_url, headers=lambda: bearer(token))
             client = WebSocketClient(
                 socket_url(base_url),
                 http_url=base_url,
@@ -124,6 +126,7 @@ class Process:
                 consumer=name,
                 resume_from=memory.positions(),
                 transport=settings.transport,
+                on_message=flags.pushed,
             )
             runtime = Runtime(
                 settings=settings,
@@ -147,11 +150,21 @@ class Process:
             stack.push_async_callback(asyncio.to_thread, self._live.attendance.stop)
             sample.open()
             stack.push_async_callback(asyncio.to_thread, sample.close)
+            self._follow(flags, client)
+            stack.push_async_callback(asyncio.to_thread, flags.stop)
             sampler = Sampler(self._store, dead_letters=dead_letters_at(base_url, headers=lambda: bearer(token)))
             sampler.start()
             stack.push_async_callback(asyncio.to_thread, sampler.stop)
             _calm_the_interpreter()
             yield {"settings": settings}
+
+    def _follow(self, flags: FlagWatch, client: WebSocketClient) -> None:
+        """Let an operator's flags be obeyed in this process."""
+        loop, live = asyncio.get_running_loop(), self._live
+        flags.watch(lambda changed: loop.call_soon_threadsafe(live.backend.switched, changed))
+        flags.watch(lambda _changed: client.look_for_socket())
+        live.backend.switched(self._store.flags)
+        flags.start()
 
     def _open_outbox(self) -> Outbox:
         settings = self._settings

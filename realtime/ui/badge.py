@@ -11,9 +11,11 @@ from typing import Any, Final
 import streamlit as st
 
 from realtime.live.runtime import current
+from realtime.protocol.flags import REALTIME
 from realtime.ui.components import nothing
 from realtime.ui.hold import is_realtime
 from realtime.ui.panels import live_view
+from realtime.ui.person import current_person
 from realtime.ui.session import session_key
 
 BADGE_KEY: Final = "tideboard.badge"
@@ -26,7 +28,7 @@ def connection_badge(*, interval_s: float | None = None) -> Any:
     `interval_s` is what a page without a live channel is refreshed at; None takes it from the settings.
     """
     options = {
-        "channel": "blocked" if is_channel_blocked() else "open",
+        "channel": "blocked" if is_channel_blocked() else "off" if is_switched_off() else "open",
         "refreshSeconds": _interval_s(interval_s),
         "session": session_key(),
     }
@@ -39,18 +41,26 @@ def is_channel_blocked() -> bool:
     return told is not None and told.get("channel") == "blocked"
 
 
+def is_switched_off() -> bool:
+    """Tell whether an operator has switched pushing off for who is at this page."""
+    return not current().store.flags.is_on(REALTIME, current_person().id)
+
+
 def autorefresh_fallback(*, interval_s: float | None = None, is_pushing_off: bool = False) -> bool:
-    """Refresh the page at an interval if it can't be pushed to, and say so where this is called; tell whether it does.
+    """Refresh the page at an interval if it isn't pushed to, and say so where this is called; tell whether it does.
 
     `is_pushing_off`: the person chose it. Nothing is refreshed while real-time is held. Call it in every run.
     """
-    if not (is_channel_blocked() or is_pushing_off) or not is_realtime():
+    is_off = is_switched_off()
+    if not (is_channel_blocked() or is_off or is_pushing_off) or not is_realtime():
         return False
     # Imported here: a v1 component registers itself at import, and does so in vain before Streamlit's runtime is there.
     from streamlit_autorefresh import st_autorefresh
 
     interval = _interval_s(interval_s)
-    why = "pushing is off" if is_pushing_off else "live channel unavailable"
+    why = "live channel unavailable"
+    if is_off or is_pushing_off:
+        why = "switched off by an operator" if is_off else "pushing is off"
     st.caption(f"◆ Refreshing every {interval:g} s: {why}")
     st_autorefresh(interval=int(interval * 1000), debounce=True, key="tideboard.autorefresh")
     return True

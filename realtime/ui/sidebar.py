@@ -8,11 +8,12 @@ from typing import Final
 import streamlit as st
 
 from realtime.live.runtime import current
-from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked
+from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked, is_switched_off
 from realtime.ui.first_event import first_command
 from realtime.ui.hold import realtime_toggle
 from realtime.ui.person import person_field
 from realtime.ui.place import origin, zone
+from realtime.ui.switched import switched_notice
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
 MARK: Final = Path(__file__).parent / "brand-mark.svg"
@@ -32,7 +33,8 @@ def sidebar() -> None:
             interval_s = float(st.session_state.get(_INTERVAL) or current().settings.refresh_interval_s)
             connection_badge(interval_s=interval_s)
             realtime_toggle()
-            if is_channel_blocked():
+            switched_notice()
+            if is_channel_blocked() or is_switched_off():
                 autorefresh_fallback(interval_s=_interval())
         person_field()
         _help()
@@ -44,7 +46,7 @@ def _interval() -> float:
     chosen = st.selectbox(
         "Refresh every", options, index=options.index(default), key=_INTERVAL, bind="query-params",
         format_func=lambda seconds: f"{seconds:g} s",
-        help="This browser can't be pushed to, so the page refreshes at this interval.",
+        help="This page isn't pushed to now, so it refreshes at this interval.",
     )  # fmt: skip
     return chosen or default
 

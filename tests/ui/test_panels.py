@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from realtime.errors import NotRunning, TicketError
 from realtime.live.runtime import current, install, uninstall
 from realtime.live.tickets import Tickets
+from realtime.protocol.flags import REALTIME, UNTOUCHED, Flag, Flags
 from realtime.store import Store
 from realtime.ui import live, live_view
 from tests.ui.stage import RecordingClient, components, event, put, runtime_of
@@ -182,6 +183,18 @@ def test_a_person_may_choose_refreshing(store: Store) -> None:
     """The chosen interval is said, and why."""
     app = AppTest.from_function(chosen_page).run()
     assert app.caption[0].value == "◆ Refreshing every 2.5 s: pushing is off"
+
+
+def test_a_page_whose_real_time_is_switched_off_refreshes_and_says_so(store: Store) -> None:
+    """For whom it is off, and as long as it is; the badge is told, so that it needn't find out."""
+    store.set_flags(Flags(1, (Flag(REALTIME, 0),)))
+    app = AppTest.from_function(whole_page).run()
+    assert data_of(app)[0]["options"]["channel"] == "off"
+    assert app.session_state["refreshes"] is True
+    assert "switched off by an operator" in app.caption[0].value
+    store.set_flags(UNTOUCHED)
+    app.run()
+    assert app.session_state["refreshes"] is False
 
 
 def retry_page() -> None:

@@ -88,14 +88,15 @@ class Badge {
     this.show();
   }
 
-  /** Tell the page when this tab can't be pushed to, and when it can again. A page that knows isn't told. */
+  /** Tell the page when this tab can't or mustn't be pushed to, and when it is again. A page that knows isn't told. */
   report() {
     if (!this.component || !this.link) return;
-    const isKnownAsBlocked = (this.told ?? this.component.data.options?.channel) === "blocked";
-    const isOpenAgain = isKnownAsBlocked && this.link.state === "live";
-    if (!isOpenAgain && !(this.link.isBlocked && !isKnownAsBlocked)) return;
-    this.told = isOpenAgain ? "open" : "blocked";
-    this.component.setStateValue("channel", this.told);
+    const known = this.told ?? this.component.data.options?.channel ?? "open";
+    const { isBlocked, isSilenced, state } = this.link;
+    const next = isBlocked ? "blocked" : isSilenced ? "off" : state === "live" ? "open" : known;
+    if (next === known) return;
+    this.told = next;
+    this.component.setStateValue("channel", next);
   }
 
   /**
@@ -138,7 +139,7 @@ class Badge {
 
   drawFacts(now) {
     const { state, transport, lagMs, lastEventAt, connectedSince, since } = this.value ?? {};
-    const isOwnLinkDown = this.link.isBlocked;
+    const isOwnLinkDown = this.link.isBlocked || this.link.isSilenced;
     say(this.facts.get("Transport"), isOwnLinkDown ? "Page refresh" : (transport ?? "–"));
     say(
       this.facts.get("Lag"),
@@ -165,6 +166,10 @@ class Badge {
       const seconds = this.component?.data.options?.refreshSeconds;
       const word = seconds ? `Refreshing every ${seconds} s` : "No live channel";
       return { key: "blocked", symbol: "◆", word, tone: "warn", canRetry: link.state !== "connecting" };
+    }
+    if (link.isSilenced && link.state === "live") {
+      const seconds = this.component?.data.options?.refreshSeconds;
+      return { key: "off", symbol: "◆", word: `Refreshing every ${seconds} s`, tone: "warn", rest: "switched off" };
     }
     if (link.state === "waiting" || link.state === "stopped" || (link.state === "connecting" && link.hasBeenLive)) {
       return { key: "reconnecting", symbol: "▲", word: "Reconnecting", tone: "warn", ...tryText(link.attempt, link.nextDialAt) };

@@ -33,6 +33,8 @@ let nextDialAt = null;
 let downSince = null;
 let hasBeenLive = false;
 let isBlocked = false;
+let isSilenced = false; // an operator has switched pushing to this tab off
+let wasTold = false; // … as this connection says; what an earlier one said counts until this one is live
 let lastHeardAt = 0;
 let silenceMs = 35000;
 let answersWithPong = false;
@@ -89,7 +91,7 @@ export function watchStatus(watcher) {
 
 /** Say how the channel is. Times are Unix milliseconds. */
 export function status() {
-  return { state, attempt, nextDialAt, downSince, isBlocked, hasBeenLive };
+  return { state, attempt, nextDialAt, downSince, isBlocked, isSilenced, hasBeenLive };
 }
 
 /** Say something of this tab that nobody answers; false when there is no channel to say it over. */
@@ -137,6 +139,7 @@ function become(next) {
     attempt = 0;
     downSince = null;
     isBlocked = false;
+    isSilenced = wasTold;
     clearTimeout(timers.blocked);
   } else if (downSince === null && state !== "idle") {
     downSince = Date.now();
@@ -149,6 +152,14 @@ function lead(isLeading) {
   if (leads === isLeading) return;
   leads = isLeading;
   for (const watcher of leadWatchers) watcher(leads);
+}
+
+/** Take in whether pushing to this tab is switched off; the channel stays, for everything else. */
+function silence(isOff) {
+  wasTold = isOff;
+  if (isSilenced === isOff) return;
+  isSilenced = isOff;
+  tellWatchers();
 }
 
 function becomeBlocked() {
@@ -241,6 +252,7 @@ function welcomed(reply) {
   const { ping = 0, pong = false } = reply.connect;
   answersWithPong = pong;
   silenceMs = (ping || 25) * 1000 + PING_SLACK_MS;
+  wasTold = false;
   become("syncing");
   introduce();
   if (document.hidden) hide(); // before anything is shown, so that it isn't taken for a tab somebody sees
@@ -317,6 +329,7 @@ function pushed({ channel, pub, unsubscribe, disconnect, message }) {
 
 function heard(message) {
   if (typeof message.lead === "boolean") return lead(message.lead);
+  if (typeof message.realtime === "boolean") return silence(!message.realtime);
   for (const watcher of messageWatchers) watcher(message);
 }
 
