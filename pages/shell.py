@@ -2,11 +2,19 @@
 
 import streamlit as st
 
+from realtime.ui.admin import may_administer
 from realtime.ui.sidebar import MARK, brand, sidebar
 from realtime.ui.tracking import note_page
 
 st.set_page_config(page_title="Tideboard", page_icon=str(MARK), layout="wide")
 brand()
+ADMIN = st.Page(
+    "admin.py",
+    title="Admin",
+    icon=":material/admin_panel_settings:",
+    url_path="admin",
+    help="Switch parts off and back on while everything runs, and see how it goes.",
+)
 page = st.navigation(
     [
         st.Page(
@@ -37,6 +45,7 @@ page = st.navigation(
             url_path="health",
             help="How the connection lives, how fast events get here, and how the app itself is doing.",
         ),
+        *([ADMIN] if may_administer() else []),
     ]
 )
 sidebar()

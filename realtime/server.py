@@ -135,6 +135,7 @@ class Process:
                 assets=self._live.assets,
                 client=client,
                 attendance=self._live.attendance,
+                flags=flags,
                 sample=sample,
             )
             install(runtime)

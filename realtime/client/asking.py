@@ -9,6 +9,7 @@ import ipaddress
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +22,18 @@ def ask(
     return httpx.get(
         f"{base_url}{path}",
         params=dict(params),
+        headers=dict(headers),
+        timeout=timeout_s,
+        trust_env=is_far(base_url),
+        verify=_certificates() if base_url.startswith("https:") else False,
+    )
+
+
+def put(base_url: str, path: str, *, content: Any, headers: Mapping[str, str], timeout_s: float) -> httpx.Response:
+    """Return the answer to one PUT of a JSON value. Raises httpx.HTTPError."""
+    return httpx.put(
+        f"{base_url}{path}",
+        json=content,
         headers=dict(headers),
         timeout=timeout_s,
         trust_env=is_far(base_url),

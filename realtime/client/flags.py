@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx
 import msgspec
 
-from realtime.client.asking import ask
-from realtime.errors import TideboardError
+from realtime.client.asking import ask, put
+from realtime.errors import NotConnected, TideboardError
 from realtime.protocol.flags import REALTIME, Flags, FlagsTold, FlagTold
 from realtime.pulse import PULSE, PUSHES, Figures
 from realtime.store import Store
@@ -52,7 +52,8 @@ class FlagWatch:
         self._listeners: list[Listener] = []
         self._pushed_at = -1.0
         self._before: Figures | None = None  # of this app's pushes, when real-time was last switched
-        self._stopped = threading.Event()
+        self._is_over = False
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tideboard-flags", daemon=True)
 
     def watch(self, listener: Listener) -> None:
@@ -74,7 +75,8 @@ class FlagWatch:
 
     def stop(self) -> None:
         """End; returns when the thread is gone."""
-        self._stopped.set()
+        self._is_over = True
+        self._hurry.set()
         self._thread.join(_TIMEOUT_S * 2)
 
     def look(self) -> None:
@@ -91,8 +93,29 @@ class FlagWatch:
             figures = tuple(self._with_own(one) if one.name == REALTIME else one for one in told.flags)
             self._store.set_flags_told(FlagsTold(told.revision, figures))
 
+    def set(self, changes: Mapping[str, int], *, by: str, why: str = "") -> None:
+        """Put flags to shares of the people, for everybody; here it is in effect when this returns.
+
+        Raises NotConnected, with one sentence: the gateway's own where it refuses. Threads: any.
+        """
+        content = {"flags": dict(changes), "by": by, "why": why}
+        try:
+            answer = put(self._base_url, "/api/flags", content=content, headers=self._headers(), timeout_s=_TIMEOUT_S)
+            body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise NotConnected("The gateway can't be reached, so nothing was switched; try again.") from error
+        if answer.status_code != httpx.codes.OK:
+            reason = body.get("error", {}).get("reason") if isinstance(body, dict) else None
+            raise NotConnected(str(reason or f"The gateway answered HTTP {answer.status_code}; nothing was switched."))
+        self._take(msgspec.convert(body, FlagsTold).plain(), asked_at=None)
+        self.look()
+
     def _run(self) -> None:
-        while not self._stopped.wait(CALM_S if self._is_pushed_to else QUICK_S):
+        while True:
+            self._hurry.wait(CALM_S if self._is_pushed_to else QUICK_S)
+            self._hurry.clear()
+            if self._is_over:
+                return
             try:
                 self.look()
             except Exception:  # the driver loop's one broad net: a switch has to get here sooner or later
@@ -116,6 +139,7 @@ class FlagWatch:
             if before.get(REALTIME) != flags.get(REALTIME):
                 self._before = PULSE.figures(PUSHES)
             self._store.set_flags(flags)
+        self._hurry.set()  # for the figures beside what was changed
         for listener in self._listeners:
             listener(flags)
         return True

@@ -24,7 +24,7 @@ class Runtime:
     """One running Tideboard: what `realtime.server` composed, and what pages read.
 
     `client` is None where no gateway is followed (tests, demos with an in-process store), `attendance` where nobody
-    counts who is here. `sample` is the sample
+    counts who is here. `flags` switches what an operator may (a client.flags.FlagWatch), `sample` is the sample
     day's controls when there are any; this room never touches them.
     """
 
@@ -34,6 +34,7 @@ class Runtime:
     assets: Assets
     client: WebSocketClient | None = None
     attendance: Attendance | None = None
+    flags: Any = None
     sample: Any = None
 
 

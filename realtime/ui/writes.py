@@ -12,12 +12,14 @@ from typing import Any, Final
 from realtime.errors import ConflictError, EventError, NotConnected, TideboardError
 from realtime.live.runtime import current
 from realtime.protocol.events import JsonObject
+from realtime.protocol.flags import READ_ONLY
 from realtime.ui.person import current_person
 from realtime.ui.tracking import COLLECTIONS, track_action
 from realtime.views.editing import Verb, envelope, explain
 
 _WAIT_S: Final = 3.0
 """For the gateway's word, while there is a connection. Without one there is nothing to wait for."""
+_READ_ONLY: Final = "Read-only: an operator has switched changes off for now. Nothing was saved; try again later."
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ def sent(
     client = current().client
     if client is None:
         return Outcome(verb, identifier, reason="This dashboard isn't connected to a gateway, so nothing can be saved.")
+    person = current_person().id
+    if current().store.flags.is_on(READ_ONLY, person):
+        return Outcome(verb, identifier, reason=_READ_ONLY)
     try:
         made = envelope(
             verb,
@@ -70,7 +75,7 @@ def sent(
             document=document,
             key=str(uuid.uuid4()),
             time=datetime.now(UTC).isoformat(),
-            actor=current_person().id,
+            actor=person,
         )
         future = client.send(made, expected_offset=expected_offset, follows=follows)
     except (EventError, NotConnected) as error:

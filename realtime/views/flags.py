@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.protocol.flags import EVERYBODY, NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag
+from realtime.views.figures import zone_of
 from realtime.views.registry import Value, view
-from realtime.views.words import plural
 
 if TYPE_CHECKING:
     from realtime.pulse import Figures
@@ -51,7 +52,7 @@ def switched(store: Store, *, now: float, person: str = "") -> Value:  # noqa: A
 
 
 @view(kind="ledger", topics=("figures", "flags"))
-def figures(store: Store, *, now: float, name: str) -> Value:  # noqa: ARG001 - the figures carry their own time
+def figures(store: Store, *, now: float, name: str, zone: str = "UTC") -> Value:  # noqa: ARG001 - they carry their time
     """Render how what a flag governs goes now, and how it went in the minute before the flag was last changed."""
     told = store.flags_told
     found = [] if told is None else [one for one in told.flags if one.name == name]
@@ -68,7 +69,12 @@ def figures(store: Store, *, now: float, name: str) -> Value:  # noqa: ARG001 - 
         for key, label, measured in (("now", "Now", one.now), ("before", "Before the change", one.before))
         if measured is not None
     ]
-    return {"columns": columns, "rows": rows, "empty": "The gateway hasn't told any figures yet.", "note": ""}
+    return {
+        "columns": columns,
+        "rows": rows,
+        "empty": "The gateway hasn't told any figures yet.",
+        "note": _since(store.flags.get(name), zone),
+    }
 
 
 def state_of(flag: Flag) -> str:
@@ -76,6 +82,14 @@ def state_of(flag: Flag) -> str:
     if flag.percent in (0, EVERYBODY):
         return "On" if flag.percent else "Off"
     return f"On for {flag.percent} % of the people"
+
+
+def _since(flag: Flag, zone: str) -> str:
+    if flag.changed_at is None:
+        return "Never touched."
+    moment = datetime.fromtimestamp(flag.changed_at, zone_of(zone)).strftime("%d %b %Y, %H:%M:%S")
+    by = f" by {flag.changed_by}" if flag.changed_by else ""
+    return f"Switched {moment}{by}{': ' if flag.why else ''}{flag.why}"
 
 
 def _line(flag: Flag) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def _line(flag: Flag) -> dict[str, Any]:
 
 def _cells(measured: Figures) -> list[str]:
     if not measured.count:
-        return [f"none in {plural(round(measured.seconds), 'second')}", "–", "–", "–"]
+        return ["none", "–", "–", "–"]
     share = measured.errors / measured.count
     a_minute = measured.count * 60 / max(measured.seconds, 1.0)
     return [

@@ -169,7 +169,7 @@ class Badge {
     }
     if (link.isSilenced && link.state === "live") {
       const seconds = this.component?.data.options?.refreshSeconds;
-      return { key: "off", symbol: "◆", word: `Refreshing every ${seconds} s`, tone: "warn", rest: "switched off" };
+      return { key: "off", symbol: "◆", word: `Refreshing every ${seconds} s`, tone: "warn" };
     }
     if (link.state === "waiting" || link.state === "stopped" || (link.state === "connecting" && link.hasBeenLive)) {
       return { key: "reconnecting", symbol: "▲", word: "Reconnecting", tone: "warn", ...tryText(link.attempt, link.nextDialAt) };
