@@ -11,7 +11,7 @@ from pathlib import Path
 from realtime.bench.browser import chromium
 from realtime.bench.launch import running_app
 
-PAGES = {"overview": "/", "collections": "/collections?collection=flights", "health": "/health", "admin": "/admin"}
+PAGES = {"overview": "/", "collections": "/collections?collection=flights", "health": "/health"}
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 PLAY_S = 45
 SETTLE_MS = 2500
