@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from realtime.client.answers import documents_told, envelope_in, error_of, words_of
+from realtime.client.answers import error_of, words_of
+from realtime.client.applying import Applying
 from realtime.client.calls import Call, Purpose
 from realtime.client.criticals import Criticals
 from realtime.client.handlers import Handlers
@@ -21,8 +22,8 @@ from realtime.client.sync import Subscription
 from realtime.client.tops import TOPS_S, TopCheck
 from realtime.client.wire import Wire
 from realtime.errors import NotConnected
-from realtime.metrics import CLIENT_GAPS, CLIENT_LOST
-from realtime.protocol.channels import is_known_channel
+from realtime.metrics import CLIENT_GAPS
+from realtime.protocol.channels import inbox_of, is_known_channel
 from realtime.protocol.frames import (
     ChannelRequest,
     Command,
@@ -34,7 +35,7 @@ from realtime.protocol.frames import (
     UnsubscribePush,
 )
 from realtime.protocol.positions import Position
-from realtime.store import GapNotice, Store
+from realtime.store import Store
 
 _LIST_AGAIN_S: Final = 1.0
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Channels:
         self._wire = wire
         self._api = api
         self._store = store
-        self._handlers = handlers
+        self._applying = Applying(store=store, handlers=handlers, criticals=criticals, now=now)
         self._now = now
         self._jitter = jitter
         self._subscriptions: dict[str, Subscription] = {}
@@ -75,6 +76,8 @@ class Channels:
         self._suspects: set[str] = set()  # live, but the stream's top was told to be further on
         self._loadings: dict[str, Loading] = {}
         self._unasked: dict[str, Load] = {}  # whose history is asked for after the first page
+        self._is_open = False
+        self._numbered = 0  # up to where channels that were left have numbered their questions
         self._holes = 0
         self._list_at: float | None = None
         self._list_problem: str | None = None
@@ -108,13 +111,14 @@ class Channels:
 
     def begin(self, now: float) -> None:
         """Subscribe to all known channels on a new connection, and ask which others there are."""
+        self._is_open = True
         self._list_at = now
         self._tops.begin(now)
         self._join(list(self._subscriptions.values()))
 
     def cut(self) -> None:
         """Take in that the connection is gone."""
-        self.has_gap = False
+        self.has_gap = self._is_open = False
         self._list_at = self._list_problem = None
         self._tops.stop()
         self._loadings.clear()
@@ -122,6 +126,27 @@ class Channels:
         self._suspects.clear()
         for subscription in self._subscriptions.values():
             subscription.cut()
+
+    def follow(self, channel: str) -> None:
+        """Join a channel that wasn't followed so far; with the next connection, if there is none."""
+        if channel not in self._subscriptions:
+            added = self._add(channel)
+            if self._is_open:
+                self._join([added])
+
+    def unfollow(self, channel: str) -> None:
+        """Leave a channel; answers that are still on their way mean nothing any more."""
+        subscription = self._subscriptions.pop(channel, None)
+        if subscription is None:
+            return
+        self._numbered = max(self._numbered, subscription.number)
+        for places in (self._loadings, self._unasked):
+            places.pop(channel, None)
+        self._unsettled.discard(channel)
+        self._suspects.discard(channel)
+        if subscription.leave() and self._is_open:
+            leave = Command(unsubscribe=ChannelRequest(channel=channel))
+            self._wire.send([self._wire.numbered(Purpose.UNSUBSCRIBE, leave)])
 
     def doubt(self) -> None:
         """Join every live channel anew from its position: what made a hole in one may have made others not seen yet."""
@@ -174,7 +199,8 @@ class Channels:
             news = msgspec.json.decode(data, type=_Announced)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
-        if news.channel not in self._subscriptions and is_known_channel(news.channel):
+        is_for_all = is_known_channel(news.channel) and inbox_of(news.channel) is None
+        if news.channel not in self._subscriptions and is_for_all:
             self._join([self._add(news.channel, Position(news.epoch, 0))])
 
     def is_followed(self, channel: str) -> bool:
@@ -190,9 +216,11 @@ class Channels:
             subscription.unsubscribed(self._now(), code=push.code, reason=push.reason)
             self._carry_out(channel, [])
 
-    def joined(self, channel: str, reply: Reply) -> None:
+    def joined(self, call: Call, reply: Reply) -> None:
         """Take in the answer to a subscribe."""
-        subscription = self._subscriptions[channel]
+        channel, subscription = call.channel, self._subscriptions.get(call.channel)
+        if subscription is None or subscription.joins != call.number:
+            return  # left meanwhile
         if reply.subscribe is not None:
             self._carry_out(channel, subscription.joined(reply.subscribe))
             return
@@ -217,8 +245,8 @@ class Channels:
 
     def top(self, call: Call, reply: Reply) -> None:
         """Take in where a stream ends. A gateway that keeps no history can't tell, which is no harm."""
-        subscription, result = self._subscriptions[call.channel], reply.history
-        if result is not None:
+        subscription, result = self._subscriptions.get(call.channel), reply.history
+        if subscription is not None and result is not None:
             self._carry_out(call.channel, subscription.told_top(Position(result.epoch, result.offset), self._now()))
 
     # Steps
@@ -228,11 +256,11 @@ class Channels:
         commands = []
         for step in steps:
             if isinstance(step, Deliver):
-                self._deliver(step)
+                self._applying.deliver(step)
             elif isinstance(step, Install):
-                self._install(step)
+                self._applying.install(step, self._loadings[channel])
             elif isinstance(step, Lost):
-                self._tell_lost(step)
+                self._applying.tell_lost(step)
             elif isinstance(step, Load):
                 commands += self._load(step)
             elif isinstance(step, Leave):
@@ -262,7 +290,9 @@ class Channels:
 
     def _add(self, channel: str, position: Position | None = None) -> Subscription:
         known = self._store.position(channel) or position
-        subscription = Subscription(channel, position=known, jitter=self._jitter, seen=self._seen.get(channel))
+        subscription = Subscription(
+            channel, position=known, jitter=self._jitter, seen=self._seen.get(channel), number=self._numbered
+        )
         self._subscriptions[channel] = subscription
         return subscription
 
@@ -277,7 +307,8 @@ class Channels:
         if join.position is not None:
             epoch, offset = join.position.epoch, join.position.offset
             request = msgspec.structs.replace(request, recover=True, epoch=epoch, offset=offset)
-        return self._wire.numbered(Purpose.SUBSCRIBE, Command(subscribe=request), channel=join.channel)
+        number = self._subscriptions[join.channel].joins
+        return self._wire.numbered(Purpose.SUBSCRIBE, Command(subscribe=request), channel=join.channel, number=number)
 
     def _list(self, now: float) -> None:
         """Ask which collections there are; those that come later are announced."""
@@ -300,7 +331,7 @@ class Channels:
     def _history_after_page(self, loading: Loading) -> list[Command]:
         """Ask for the history once the first page is here: what the snapshot contains may still be on its way to us."""
         load = self._unasked.pop(loading.channel, None)
-        return [] if load is None else [self._history_of(load)]
+        return [self._history_of(load)] if load is not None and loading.needs_history else []
 
     def _history_of(self, load: Load) -> Command:
         request = HistoryRequest(channel=load.channel, limit=load.limit, reverse=True)
@@ -310,13 +341,6 @@ class Channels:
         live = [one.channel for one in self._subscriptions.values() if one.stage is Stage.LIVE]
         asked = [(channel, Command(history=HistoryRequest(channel=channel))) for channel in self._tops.take(live, now)]
         self._wire.send([self._wire.numbered(Purpose.TOP, command, channel=channel) for channel, command in asked])
-
-    def _tell_lost(self, lost: Lost) -> None:
-        """Tell people of a hole in the feed that nothing can fill."""
-        _log.warning("Events %d to %d of %s are lost for the feed", lost.first, lost.last, lost.channel)
-        CLIENT_LOST.inc()
-        notice = GapNotice(lost.channel, lost.first, lost.last, lost.count, lost.since, lost.until)
-        self._store.note_gap(notice, now=self._now())
 
     def _next_loading(self) -> Loading | None:
         return next((loading for loading in self._loadings.values() if loading.needs_page), None)
@@ -335,31 +359,3 @@ class Channels:
         self._carry_out(loading.channel, steps)
         if self._loadings.get(loading.channel) is loading:
             del self._loadings[loading.channel]
-
-    def _install(self, install: Install) -> None:
-        now, channel = self._now(), install.channel
-        history = [(envelope_in(one, channel), one.offset) for one in install.history]
-        times = [one.time / 1000 or now for one in install.history]
-        position, loading = install.position, self._loadings[channel]
-        before = self._store.position(channel)
-        if not loading.has_documents and loading.collection is not None:
-            loading.documents = documents_told(history)
-        if loading.collection is None:
-            self._store.load_history(channel, history, position=position, now=now, published_at=times)
-        else:
-            self._store.load_snapshot(
-                loading.collection, loading.documents,
-                position=position, now=now, history=history, published_at=times,
-            )  # fmt: skip
-        self.criticals.installed(channel, position, history, before=before)
-
-    def _deliver(self, deliver: Deliver) -> None:
-        now, channel, publications = self._now(), deliver.channel, deliver.publications
-        envelopes = [(envelope_in(one, channel), one.offset) for one in publications]
-        times = [one.time / 1000 or now for one in publications] if deliver.is_resumed else None
-        newest = publications[-1].time
-        lag_s = max(now - newest / 1000, 0.0) if newest and not deliver.is_resumed else None
-        self._store.apply(channel, envelopes, epoch=deliver.epoch, now=now, published_at=times, lag_s=lag_s)
-        if self._handlers:
-            self._handlers.call([envelope for envelope, _ in envelopes])
-        self.criticals.applied(channel, deliver.epoch, envelopes)

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -27,6 +28,7 @@ from realtime.client.emits import document_of, envelope_of, ingest_of
 from realtime.client.handlers import Handler, Handlers
 from realtime.client.loading import Api
 from realtime.client.outbox import Outbox
+from realtime.client.phases import Effect
 from realtime.client.polling import Polling
 from realtime.client.posting import Poster
 from realtime.client.route import Choice
@@ -92,6 +94,7 @@ class WebSocketClient:
         self._connection = Connection(jitter=jitter, transport=transport)
         self._source = f"/tideboard/app/{socket.gethostname() or 'host'}"
         self._lock = threading.Lock()
+        self._followed: Counter[str] = Counter()
         self._running: _Running | None = None
 
     # The connection
@@ -193,6 +196,25 @@ class WebSocketClient:
         if running is not None:
             running.driver.wish(self._connection.hurry)
 
+    def follow(self, channel: str) -> Callable[[], None]:
+        """Follow a channel beside those named at the start, such as a person's inbox; return how to stop.
+
+        It comes into sync like any other, now or with the next connection. Followed several times, it is left when the
+        last has stopped. Threads: any.
+        """
+        with self._lock:
+            self._followed[channel] += 1
+            if self._followed[channel] == 1 and self._running is not None:
+                self._running.follow(channel)
+        is_over = threading.Event()
+
+        def stop() -> None:
+            if not is_over.is_set():
+                is_over.set()
+                self._unfollow(channel)
+
+        return stop
+
     # Events
 
     def subscribe(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -242,6 +264,15 @@ class WebSocketClient:
 
     # Inside
 
+    def _unfollow(self, channel: str) -> None:
+        with self._lock:
+            self._followed[channel] -= 1
+            if self._followed[channel] > 0:
+                return
+            del self._followed[channel]
+            if self._running is not None:
+                self._running.unfollow(channel)
+
     def _change_retry(self, **changes: float | None) -> None:
         """Swap the options whole: the driver reads them at any moment."""
         with self._lock:
@@ -260,7 +291,7 @@ class WebSocketClient:
             wire.on_open = self._outbox.opened
             self._outbox.attach(wire)
         channels = Channels(
-            self._channel_names, wire=wire, api=api, store=self._store, handlers=self._handlers,
+            (*self._channel_names, *self._followed), wire=wire, api=api, store=self._store, handlers=self._handlers,
             criticals=self._criticals, now=self._now, jitter=self._jitter,
             top_check_s=self._top_check_s, resume_from=self._resume_from,
         )  # fmt: skip
@@ -271,7 +302,7 @@ class WebSocketClient:
             telling=Telling(connection=self._connection, wire=wire, store=self._store, handlers=self._handlers),
             version_of=self._version_of, on_message=self._on_message, now=self._now, steady=self._steady,
         )  # fmt: skip
-        return _Running(driver, wire, api)
+        return _Running(driver, wire, api, channels)
 
     def _version_of(self, collection: str, identifier: str) -> int | None:
         state = self._store.document(collection, identifier)
@@ -281,12 +312,21 @@ class WebSocketClient:
 class _Running:
     """A driver on its thread, and what has to be given back when it ends."""
 
-    def __init__(self, driver: Driver, wire: Wire, api: Api) -> None:
+    def __init__(self, driver: Driver, wire: Wire, api: Api, channels: Channels) -> None:
         self.driver = driver
         self.wire = wire
         self._api = api
+        self._channels = channels
         self.thread = threading.Thread(target=self._run, name="tideboard-client", daemon=True)
         self.thread.start()
+
+    def follow(self, channel: str) -> None:
+        """Have the driver join a channel. Threads: any."""
+        self.driver.wish(partial(_done, self._channels.follow, channel))
+
+    def unfollow(self, channel: str) -> None:
+        """Have the driver leave a channel. Threads: any."""
+        self.driver.wish(partial(_done, self._channels.unfollow, channel))
 
     def _run(self) -> None:
         try:
@@ -294,3 +334,8 @@ class _Running:
         finally:
             self.wire.close()
             self._api.close()
+
+
+def _done(act: Callable[[str], None], channel: str, _now: float) -> list[Effect]:
+    act(channel)
+    return []

@@ -184,7 +184,7 @@ class Driver:
         elif call.purpose is Purpose.CONNECT:
             self._let_in(reply)
         elif call.purpose is Purpose.SUBSCRIBE:
-            self._channels.joined(call.channel, reply)
+            self._channels.joined(call, reply)
         elif call.purpose is Purpose.HISTORY:
             self._channels.history(call, reply)
         elif call.purpose is Purpose.TOP:

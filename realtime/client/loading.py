@@ -15,7 +15,8 @@ import msgspec
 
 from realtime.client.asking import is_far
 from realtime.errors import NotConnected
-from realtime.protocol.channels import collection_channel, collection_of
+from realtime.notifications.inbox_state import Inbox
+from realtime.protocol.channels import collection_channel, collection_of, inbox_of
 from realtime.protocol.events import JsonObject
 from realtime.protocol.frames import Publication
 from realtime.protocol.positions import Position
@@ -33,6 +34,11 @@ class _Page(msgspec.Struct):
     offsets: list[int] | None = None
 
 
+class _InboxPage(msgspec.Struct):
+    inbox: Inbox
+    position: Position
+
+
 class Listed(msgspec.Struct):
     """A collection there is, and where its stream ends."""
 
@@ -45,11 +51,12 @@ class _Listing(msgspec.Struct):
 
 
 _PAGES: Final = msgspec.json.Decoder(_Page)
+_INBOXES: Final = msgspec.json.Decoder(_InboxPage)
 _LISTINGS: Final = msgspec.json.Decoder(_Listing)
 
 
 class Loading:
-    """One channel's load: its newest history, and for a collection all pages of its documents.
+    """One channel's load: its newest history, and for a collection all pages of its documents. Of an inbox, what it is.
 
     The position is that of the first page: what happened while the others were fetched comes as live events.
     A server that keeps no documents (Centrifugo) has events alone: then the newest of them tell what there is.
@@ -59,12 +66,14 @@ class Loading:
         self.channel = channel
         self.number = number
         self.collection = collection_of(channel)
+        self.person = inbox_of(channel)
+        self.inbox: Inbox | None = None
         self.documents: list[tuple[JsonObject, int | None]] = []
         self.history: list[Publication] | None = None
         self.position: Position | None = None
         self.has_documents = self.collection is not None
         self._cursor: str | None = None
-        self._has_all_pages = self.collection is None
+        self._has_all_pages = self.collection is None and self.person is None
 
     @property
     def needs_page(self) -> bool:
@@ -74,7 +83,12 @@ class Loading:
     @property
     def is_complete(self) -> bool:
         """Tell whether everything is here."""
-        return self._has_all_pages and self.history is not None
+        return self._has_all_pages and (self.history is not None or not self.needs_history)
+
+    @property
+    def needs_history(self) -> bool:
+        """Tell whether the newest events are needed: not of an inbox that came whole."""
+        return self.inbox is None
 
     def take_history(self, newest_first: list[Publication], position: Position) -> None:
         """Take in the answer to `history` (reverse)."""
@@ -83,7 +97,7 @@ class Loading:
             self.position = position
 
     def do_without_pages(self) -> None:
-        """Take in that the server keeps no documents."""
+        """Take in that the server keeps no documents, or no inboxes."""
         self.has_documents, self._has_all_pages = False, True
 
     def take_page(self, page: _Page) -> None:
@@ -97,9 +111,16 @@ class Loading:
         self._cursor = page.cursor
         self._has_all_pages = page.cursor is None
 
+    def take_inbox(self, page: _InboxPage) -> None:
+        """Take in a person's inbox."""
+        self.inbox, self.position = page.inbox, page.position
+        self._has_all_pages = True
+
     @property
     def path(self) -> str:
         """Return where the next page is."""
+        if self.person is not None:
+            return f"/api/inbox/{quote(self.person, safe='')}"
         cursor = "" if self._cursor is None else f"&cursor={quote(self._cursor, safe='')}"
         return f"/api/collections/{quote(self.collection or '', safe='')}/documents?limit={PAGE_DOCUMENTS}{cursor}"
 
@@ -137,7 +158,10 @@ class Api:
     def load_page(self, loading: Loading) -> None:
         """Fetch the next page of a load. Raises NotConnected."""
         try:
-            loading.take_page(self._get(loading.path, _PAGES))
+            if loading.person is None:
+                loading.take_page(self._get(loading.path, _PAGES))
+            else:
+                loading.take_inbox(self._get(loading.path, _INBOXES))
         except _Absent:
             loading.do_without_pages()
 

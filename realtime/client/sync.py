@@ -29,11 +29,22 @@ class Subscription:
     """One channel's way from subscribing to live, and back there after every hole."""
 
     def __init__(
-        self, channel: str, *, position: Position | None, jitter: Callable[[], float], seen: Position | None = None
+        self,
+        channel: str,
+        *,
+        position: Position | None,
+        jitter: Callable[[], float],
+        seen: Position | None = None,
+        number: int = 0,
     ) -> None:
-        """Begin outside. `position`: up to where the store holds everything; `seen`: up to where an earlier run did."""
+        """Begin outside. `position`: up to where the store holds everything; `seen`: up to where an earlier run did.
+
+        Subscribes and loads are numbered from `number` on: a channel that is left and followed again must not take an
+        answer that was meant for the one before.
+        """
         self.channel = channel
         self.position = position
+        self.joins = number  # the number of the newest subscribe
         self.stage = Stage.OUT
         self.retry_at: float | None = None
         self.awaited_until: float | None = None  # by when the top that was told has to be reached
@@ -41,7 +52,7 @@ class Subscription:
         self.reason: str | None = None
         self._jitter = jitter
         self._attempts = 0
-        self._loads = 0
+        self._loads = number
         self._reached = position  # stays when the position isn't trusted any more: what is beyond it may be lost
         self._seen = seen
         self._stored_at: float | None = None  # when the gateway stored the newest event we have
@@ -49,6 +60,11 @@ class Subscription:
         self._promised = Position("", 0)  # up to where the channel is known to go
         self._buffer: list[Publication] = []
         self._buffer_bytes = 0
+
+    @property
+    def number(self) -> int:
+        """Return the highest number given so far."""
+        return max(self.joins, self._loads)
 
     @property
     def is_settled(self) -> bool:
@@ -65,7 +81,14 @@ class Subscription:
         self.stage = Stage.JOINING
         self.retry_at = self.awaited_until = None
         self._forget_buffer()
+        self.joins += 1
         return [Join(self.channel, self.position)]
+
+    def leave(self) -> list[Step]:
+        """Take in that nobody follows the channel any more."""
+        is_out = self.stage is Stage.OUT
+        self.cut()
+        return [] if is_out else [Leave(self.channel)]
 
     def cut(self) -> None:
         """Take in that the connection is gone."""

@@ -47,12 +47,16 @@ class Lately(msgspec.Struct, frozen=True):
 
 
 class Toasts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The plan. `visible`, newest first; `more` found no place; timers stand still since `held_at`."""
+    """The plan. `visible`, newest first; `more` found no place; timers stand still since `held_at`.
+
+    `rung` counts the sounds: who sees it rise plays one.
+    """
 
     visible: tuple[Toast, ...] = ()
     more: int = 0
     lately: dict[str, Lately] = {}
     held_at: float | None = None
+    rung: int = 0
 
 
 def shown(toasts: Toasts, notification: Notification, delivery: Delivery, *, now: float) -> Toasts:
@@ -63,7 +67,7 @@ def shown(toasts: Toasts, notification: Notification, delivery: Delivery, *, now
     """
     toasts = expired(toasts, now=now)
     if not delivery.toast:
-        return toasts
+        return _rung(toasts, delivery)
     key, before = notification.key, toasts.lately.get(notification.key)
     stands = any(toast.key == key for toast in toasts.visible)
     is_same = before is not None and (stands or now - before.first_at <= SAME_S)
@@ -75,7 +79,7 @@ def shown(toasts: Toasts, notification: Notification, delivery: Delivery, *, now
     toasts = msgspec.structs.replace(toasts, lately=_kept(toasts.lately, key, lately))
     if not notification.is_critical and not stands and (lately.is_dismissed or lately.count > STORM_COUNT):
         return toasts
-    return _placed(toasts, _toast(notification, lately.count, now=now))
+    return _placed(_rung(toasts, delivery), _toast(notification, lately.count, now=now))
 
 
 def expired(toasts: Toasts, *, now: float) -> Toasts:
@@ -149,6 +153,10 @@ def _toast(notification: Notification, count: int, *, now: float) -> Toast:
         title=notification.title, message=notification.message, why=notification.why, count=count, shown_at=now,
         until=None if duration_s is None else now + duration_s, actions=notification.actions,
     )  # fmt: skip
+
+
+def _rung(toasts: Toasts, delivery: Delivery) -> Toasts:
+    return msgspec.structs.replace(toasts, rung=toasts.rung + 1) if delivery.sound else toasts
 
 
 def _placed(toasts: Toasts, toast: Toast) -> Toasts:

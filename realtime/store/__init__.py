@@ -6,6 +6,7 @@ Threads: any. One lock inside `Store`, memory work only; what readers get is imm
 
 from realtime.store.gaps import GapNotice
 from realtime.store.health import DeadLetter, DeadLetters, HealthSnapshot, HubSample, ProcessSample
+from realtime.store.inbox_copy import InboxCopy
 from realtime.store.model import (
     CollectionSnapshot,
     CollectionSummary,
@@ -36,6 +37,7 @@ __all__ = [
     "HealthSnapshot",
     "Here",
     "HubSample",
+    "InboxCopy",
     "Looking",
     "OutboxEntry",
     "OutboxState",

@@ -22,7 +22,7 @@ from realtime.metrics import (
     STORE_DROPPED,
     STORE_UNKNOWN,
 )
-from realtime.protocol.channels import collection_channel
+from realtime.protocol.channels import collection_channel, inbox_of
 from realtime.protocol.events import ConnectionEvent, ConnectionLost, Envelope, JsonObject, event_of
 from realtime.protocol.flags import UNTOUCHED, Flags, FlagsTold
 from realtime.protocol.positions import Position
@@ -32,6 +32,8 @@ from realtime.store.feed import select
 from realtime.store.frames import Frames
 from realtime.store.gaps import GapNotice, Gaps, event_of_gap
 from realtime.store.health import DeadLetters, Health, HealthSnapshot, ProcessSample
+from realtime.store.inbox_copies import InboxCopies
+from realtime.store.inbox_copy import InboxCopy
 from realtime.store.model import (
     CollectionSnapshot,
     CollectionSummary,
@@ -57,7 +59,11 @@ class Store:
 
     Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
     `health` on every sample of the process; `outbox`; `here` when somebody comes to, leaves or turns to another of this
+<<<<<<< HEAD
     app's own pages; `flags`, and `figures` for how things are beside them.
+=======
+    app's own pages. `inboxes` are written and read by their own methods.
+>>>>>>> e175a25 (Follow a channel at run time, and hold people's inboxes in the store)
     `users` also rises when a collection event names its actor, for that is a person seen.
     """
 
@@ -65,6 +71,7 @@ class Store:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._contents = Contents(feed_size=feed_size)
+        self.inboxes = InboxCopies(self._lock, changed=self._changed, topics=self._contents.topics)
         self._frames = Frames()
         self._health = Health()
         self._gaps = Gaps()
@@ -287,8 +294,15 @@ class Store:
         with self._lock:
             return self._gaps.newest_first()
 
+    def inbox(self, person: str) -> InboxCopy:
+        """Return a person's inbox as it is known here, with what was done here and isn't confirmed yet."""
+        return self.inboxes.get(person)
+
     def position(self, channel: str) -> Position | None:
         """Return up to where a channel has been applied, None if it never was."""
+        person = inbox_of(channel)
+        if person is not None:
+            return self.inboxes.position(person)
         with self._lock:
             return self._contents.positions.get(channel)
 

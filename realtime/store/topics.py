@@ -22,6 +22,10 @@ class Topics:
             last.move_to_end(topic)
         return self.tick
 
+    def forget(self, topic: str) -> None:
+        """Forget a topic that nobody reads any more; changed again, it is newer than it ever was."""
+        self._last.pop(topic, None)
+
     def version(self, topic: str) -> int:
         """Return the tick of a topic's last change, 0 if it never changed."""
         return self._last.get(topic, 0)
