@@ -28,6 +28,7 @@ from starlette.routing import BaseRoute, Route
 from realtime.client import Outbox, WebSocketClient
 from realtime.client.consumer import consumer_name
 from realtime.client.flags import FlagWatch
+from realtime.client.inboxes import Inboxes
 from realtime.client.memory import FILE_NAME as MEMORY_NAME
 from realtime.client.memory import Memory
 from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
@@ -128,12 +129,14 @@ class Process:
                 transport=settings.transport,
                 on_message=flags.pushed,
             )
+            inboxes = Inboxes(self._store, client, rules=rules_from(settings.rules), on_refused=self._live.owners.refuse)
             runtime = Runtime(
                 settings=settings,
                 store=self._store,
                 caster=self._live.caster,
                 assets=self._live.assets,
                 client=client,
+                inboxes=inboxes,
                 attendance=self._live.attendance,
                 flags=flags,
                 sample=sample,
@@ -144,6 +147,10 @@ class Process:
             stack.callback(_warn_before_stopping(self._say_goodbye))
             memory.start(self._store)
             stack.push_async_callback(asyncio.to_thread, memory.stop)
+            inboxes.start()
+            stack.push_async_callback(asyncio.to_thread, inboxes.stop)
+            self._live.owners.set_desk(inboxes)
+            stack.callback(self._live.owners.set_desk, None)
             # Neither is joined on the loop: it is the loop that answers their last request.
             client.connect()
             stack.push_async_callback(asyncio.to_thread, client.disconnect)

@@ -9,8 +9,10 @@ from realtime.protocol.events import (
     CollectionCreated,
     CollectionDeleted,
     CollectionUpdated,
+    ConnectionEvent,
     Envelope,
     JsonObject,
+    data_of,
     document_id_of,
     event_of,
     read_envelope,
@@ -43,6 +45,18 @@ def documents_told(history: Iterable[tuple[Envelope, int]]) -> list[tuple[JsonOb
             if not isinstance(event, CollectionDeleted):
                 told[identifier] = (event.document, offset)
     return list(told.values())
+
+
+def local_envelope(event: ConnectionEvent, *, identifier: str) -> Envelope:
+    """Wrap an event that the client raises itself, for whoever asked for its type."""
+    return Envelope(
+        id=identifier,
+        source="/tideboard/client",
+        type=event.TYPE,
+        specversion="1.0",
+        time=event.timestamp,
+        data=data_of(event),
+    )
 
 
 def error_of(reply: Reply) -> ErrorFrame:

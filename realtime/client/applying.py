@@ -1,4 +1,4 @@
-"""Puts what subscriptions deliver where it belongs: into the store, to handlers, to the critical events. Decides nothing.
+"""Puts what subscriptions deliver where it belongs: the store, handlers, the critical events. Decides nothing.
 
 Threads: driver only.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from realtime.client.answers import documents_told, envelope_in
+from realtime.client.answers import documents_told, envelope_in, local_envelope
 from realtime.client.criticals import Criticals
 from realtime.client.handlers import Handlers
 from realtime.client.loading import Loading
@@ -21,6 +21,7 @@ from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.channels import inbox_of
 from realtime.protocol.events import Envelope, InboxCommand, event_of
 from realtime.store import GapNotice, Store
+from realtime.store.gaps import event_of_gap
 from realtime.store.inbox_copy import Arrived
 
 _log = logging.getLogger(__name__)
@@ -29,9 +30,7 @@ _log = logging.getLogger(__name__)
 class Applying:
     """Where a client's events go."""
 
-    def __init__(
-        self, *, store: Store, handlers: Handlers, criticals: Criticals, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, store: Store, handlers: Handlers, criticals: Criticals, now: Callable[[], float]) -> None:
         self._store = store
         self._handlers = handlers
         self._criticals = criticals
@@ -43,7 +42,8 @@ class Applying:
         history = [(envelope_in(one, channel), one.offset) for one in install.history]
         times = [one.time / 1000 or now for one in install.history]
         if loading.person is not None:
-            inbox = loading.inbox or apply_all(Inbox(), (each.command for each in _commands(history, times)))
+            told = (each.command for each in _commands(history, times))
+            inbox = apply_all(Inbox(), told) if loading.inbox is None else loading.inbox
             self._store.inboxes.load(loading.person, inbox, position=position, now=now)
             return
         before = self._store.position(channel)
@@ -81,8 +81,10 @@ class Applying:
             return
         _log.warning("Events %d to %d of %s are lost for the feed", lost.first, lost.last, lost.channel)
         CLIENT_LOST.inc()
+        now = self._now()
         notice = GapNotice(lost.channel, lost.first, lost.last, lost.count, lost.since, lost.until)
-        self._store.note_gap(notice, now=self._now())
+        self._store.note_gap(notice, now=now)
+        self._call([local_envelope(event_of_gap(notice, now=now), identifier=f"gap-{lost.channel}-{lost.last}")])
 
     def _call(self, envelopes: Sequence[Envelope]) -> None:
         if self._handlers:
@@ -101,5 +103,3 @@ def _commands(envelopes: Sequence[tuple[Envelope, int]], times: Sequence[float])
             continue
         commands.append(Arrived(command, offset, at))
     return commands
-
-

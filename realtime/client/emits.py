@@ -14,11 +14,13 @@ import msgspec
 
 from realtime.client.calls import Ack, Call
 from realtime.errors import CommandError, ConflictError, EventError, NotConnected, TideboardError
+from realtime.protocol.channels import inbox_channel
 from realtime.protocol.events import (
     CollectionCreated,
     CollectionDeleted,
     CollectionUpdated,
     Envelope,
+    InboxCommand,
     document_id_of,
     event_of,
 )
@@ -107,8 +109,13 @@ def _refusal(outcome: _Outcome, call: Call, *, version_of: Callable[[str, str], 
 
 
 def document_of(envelope: Envelope) -> tuple[str, str] | None:
-    """Return the collection and the id of the document an event is about, None when it is about none."""
+    """Return the collection and the id of the document an event is about, None when it is about none.
+
+    For an inbox its channel and nothing: what is done to one inbox has an order, too.
+    """
     event = event_of(envelope)
+    if isinstance(event, InboxCommand):
+        return inbox_channel(event.user), ""
     identifier = document_id_of(event)
     if identifier is None or not isinstance(event, CollectionCreated | CollectionUpdated | CollectionDeleted):
         return None

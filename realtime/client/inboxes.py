@@ -21,7 +21,8 @@ from realtime.client.inbox_sending import InboxSending, OnRefused, meeting, new_
 from realtime.client.local_notices import LocalNotices
 from realtime.errors import NoticeError
 from realtime.notifications.acts import Asker, ToastAct, read_act
-from realtime.notifications.commands import Add, Set
+from realtime.notifications.commands import Add, Clear, Command, Retell, Set
+from realtime.notifications.inbox_state import Inbox
 from realtime.notifications.notices import Notice, notification_of
 from realtime.notifications.rules import Rule
 from realtime.notifications.telling import commands_for
@@ -221,10 +222,11 @@ class Inboxes:
         with self._lock:
             people = [(person, one.roles) for person, one in self._people.items()] if signals else []
         for person, roles in people:
-            preferences = self._copies.get(person).inbox.preferences
-            commands, _ = commands_for(signals, person=person, preferences=preferences, now=now, roles=roles)
+            inbox = self._copies.get(person).inbox
+            commands, _ = commands_for(signals, person=person, preferences=inbox.preferences, now=now, roles=roles)
             for command in commands:
-                self._sending.try_to_give(person, command)
+                if _concerns(command, self._copies.get(person).inbox):
+                    self._sending.try_to_give(person, command)
 
     def _pass_time(self, changed: frozenset[str], now: float) -> None:
         for person in changed:
@@ -260,6 +262,14 @@ class Inboxes:
                 self._copies.forget(person)
         for person in over:
             self._due.pop(person, None)
+
+
+def _concerns(command: Command, inbox: Inbox) -> bool:
+    """Tell whether there is anything to end or to retell. A connection comes up oftener than one was missed."""
+    if not isinstance(command, Clear | Retell):
+        return True
+    row = inbox.rows.get(command.key)
+    return row is not None and row.cleared_at is None
 
 
 def _once(act: Callable[[], None]) -> Callable[[], None]:

@@ -26,7 +26,7 @@ from realtime.client.outbox_plan import Plan
 from realtime.errors import CommandError, ConflictError, EventError, NotConnected, OutboxError, OutboxFull
 from realtime.metrics import OUTBOX_ENTRIES, OUTBOX_OUTCOMES, OUTBOX_OVERFLOWS
 from realtime.protocol.codes import ErrorCode
-from realtime.protocol.events import Envelope, encode_envelope
+from realtime.protocol.events import Envelope, InboxCommand, encode_envelope
 from realtime.protocol.retrying import told_wait_s
 from realtime.store import OutboxEntry, OutboxState
 
@@ -37,6 +37,8 @@ _SETTLE_AGAIN_S: Final = 5.0
 _BREATH_S: Final = 0.1
 # The connection's token, that is: a fresh one is fetched with the next dial.
 _NOT_THE_EVENTS_FAULT: Final = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.TOKEN_EXPIRED, ErrorCode.EXPIRED})
+# Nobody decides on these after a refusal, and what comes after them for the same inbox mustn't wait for that.
+_GIVEN_UP: Final = frozenset({InboxCommand.TYPE})
 _KEPT: Final = "The dashboard is stopping. This is kept, and sent when it runs again."
 _log = logging.getLogger(__name__)
 
@@ -61,8 +63,8 @@ class Way(Protocol):
 class Outbox:
     """Emits that wait, in a file that outlives the process.
 
-    `on_change` is told all entries, on the outbox's thread, whenever one changed. `now` is Unix seconds, `clock` any
-    seconds that only rise.
+    `on_change` is told all entries but those of inboxes, on the outbox's thread, whenever one changed. `now` is Unix
+    seconds, `clock` any seconds that only rise.
     """
 
     def __init__(
@@ -194,6 +196,10 @@ class Outbox:
         with self._lock:
             return self._plan.listing()
 
+    def waiting_for(self, channel: str) -> tuple[OutboxEntry, ...]:
+        """Return what waits to be done to an inbox, in order. Threads: any."""
+        return tuple(entry for entry in self.entries if entry.is_open and entry.document == (channel, ""))
+
     # The way
 
     def attach(self, way: Way) -> None:
@@ -299,7 +305,12 @@ class Outbox:
         is_conflict = isinstance(error, ConflictError)
         with self._lock:
             entry = self._plan.refused(number, reason=reason, is_conflict=is_conflict, now=self._now())
-            self._changed[number] = entry
+            if entry.type in _GIVEN_UP:
+                self._plan.discarded(number)
+                self._gone.append(number)
+                self._changed.pop(number, None)
+            else:
+                self._changed[number] = entry
             future = self._futures.pop(number, None)
         OUTBOX_OUTCOMES.labels(outcome="refused").inc()
         if future is not None:
@@ -353,7 +364,8 @@ class Outbox:
             entries, waiting = self._plan.listing(), len(self._plan)
         OUTBOX_ENTRIES.set(waiting)
         if self._on_change is not None:
-            self._on_change(entries)
+            # What somebody did with their notifications is nobody else's, and no change of a document.
+            self._on_change([entry for entry in entries if entry.type not in _GIVEN_UP])
 
 
 def _fail(future: Future[Ack], error: Exception) -> None:

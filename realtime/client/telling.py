@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from realtime.client.answers import local_envelope
 from realtime.client.connection import Connection
 from realtime.client.handlers import Handlers
 from realtime.client.wire import Wire
 from realtime.metrics import CLIENT_STALE
-from realtime.protocol.events import ConnectionEvent, Envelope, data_of
+from realtime.protocol.events import ConnectionEvent
 from realtime.store import ConnectionStatus, Store
 
 _AGAIN_S: Final = 1.0
@@ -44,14 +45,7 @@ class Telling:
     def news(self, event: ConnectionEvent, now: float) -> None:
         """Put an event of our own into the feed, and hand it to whoever asked for its type."""
         self._store.raise_local(event, now=now)
-        envelope = Envelope(
-            id=f"local-{self._connection.generation}",
-            source="/tideboard/client",
-            type=event.TYPE,
-            specversion="1.0",
-            time=event.timestamp,
-            data=data_of(event),
-        )
+        envelope = local_envelope(event, identifier=f"local-{self._connection.generation}")
         self._handlers.call((envelope,))
 
     def _status(self, reason: str | None, poll_s: float | None) -> ConnectionStatus:

@@ -57,7 +57,7 @@ class Owners:
         self._desk = desk
         if desk is not None:
             for person in self._tabs:
-                self._releases[person] = desk.open(person)
+                self._open(person)
                 desk.led(person, is_led=self._election.leader(person) is not None)
 
     # What tabs are and do
@@ -72,8 +72,8 @@ class Owners:
         tab.person = person
         tabs = self._tabs.setdefault(person, set())
         tabs.add(member)
-        if len(tabs) == 1 and self._desk is not None:
-            self._releases[person] = self._desk.open(person)
+        if len(tabs) == 1:
+            self._open(person)
         self.seen(member)
 
     def seen(self, member: Member) -> None:
@@ -102,6 +102,13 @@ class Owners:
             release = self._releases.pop(person, None)
             if release is not None:
                 release()
+
+    def _open(self, person: str) -> None:
+        try:
+            if self._desk is not None:
+                self._releases[person] = self._desk.open(person)
+        except TideboardError as error:
+            _log.warning("The inbox of %s can't be held: %s", person[:80], error)
 
     def _tell(self, person: str, changes: Iterable[tuple[Member, bool]]) -> None:
         changed = list(changes)

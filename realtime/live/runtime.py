@@ -12,6 +12,7 @@ from realtime.errors import NotRunning
 
 if TYPE_CHECKING:
     from realtime.client import WebSocketClient
+    from realtime.client.inboxes import Inboxes
     from realtime.config import Settings
     from realtime.live.assets import Assets
     from realtime.live.attendance import Attendance
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Runtime:
     """One running Tideboard: what `realtime.server` composed, and what pages read.
 
-    `client` is None where no gateway is followed (tests, demos with an in-process store), `attendance` where nobody
-    counts who is here. `flags` switches what an operator may (a client.flags.FlagWatch), `sample` is the sample
-    day's controls when there are any; this room never touches them.
+    `client` and `inboxes` are None where no gateway is followed (tests, demos with an in-process store), `attendance`
+    where nobody counts who is here. `flags` switches what an operator may (a client.flags.FlagWatch), `sample` is the
+    sample day's controls when there are any; this room never touches them.
     """
 
     settings: Settings
@@ -33,6 +34,7 @@ class Runtime:
     caster: Caster
     assets: Assets
     client: WebSocketClient | None = None
+    inboxes: Inboxes | None = None
     attendance: Attendance | None = None
     flags: Any = None
     sample: Any = None

@@ -1,4 +1,4 @@
-"""Keeps the inboxes that this process follows, one copy each. No clocks and no I/O; what a copy becomes, `inbox_copy` says.
+"""Keeps the inboxes that this process follows, one copy each. No clocks; what a copy becomes, `inbox_copy` says.
 
 Threads: any. Uses the store's lock to put a copy in its place; what it becomes is worked out before, beside the lock.
 """
@@ -6,7 +6,7 @@ Threads: any. Uses the store's lock to put a copy in its place; what it becomes 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from realtime.notifications.commands import Command
 from realtime.notifications.inbox_state import Inbox
@@ -68,9 +68,13 @@ class InboxCopies:
         """Take in a run of the stream, oldest first."""
         self._change(person, lambda copy: inbox_copy.arrived(copy, epoch, commands, now=now))
 
-    def predict(self, person: str, commands: Iterable[Command], *, now: float) -> None:
+    def predict(self, person: str, commands: Sequence[Command], *, now: float, is_news: bool = True) -> None:
         """Take in what was done here, before the stream has it."""
-        self._change(person, lambda copy: inbox_copy.given(copy, commands, now=now))
+        self._change(person, lambda copy: inbox_copy.given(copy, commands, now=now, is_news=is_news))
+
+    def stored(self, person: str, command_id: str, position: Position, *, now: float) -> None:
+        """Take in where the stream has what was done here."""
+        self._change(person, lambda copy: inbox_copy.stored(copy, command_id, position, now=now))
 
     def take_back(self, person: str, command_id: str, *, now: float) -> None:
         """Take back what was done here and won't be stored."""

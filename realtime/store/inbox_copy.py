@@ -74,14 +74,14 @@ def arrived(copy: InboxCopy, epoch: str, commands: Iterable[Arrived], *, now: fl
     return _with(copy, replica, toasts, now=now)
 
 
-def given(copy: InboxCopy, commands: Iterable[Command], *, now: float) -> InboxCopy:
-    """Take in what was done here, before the stream has it. A notice given here gets its toast at once."""
+def given(copy: InboxCopy, commands: Iterable[Command], *, now: float, is_news: bool = True) -> InboxCopy:
+    """Take in what was done here, before the stream has it. A notice that `is_news` gets its toast at once."""
     for command in commands:
         replica, toasts = predicted(copy.replica, command), copy.toasts
         if replica is copy.replica:
             continue
         inbox = replica.inbox
-        if isinstance(command, Add) and inbox.revision > copy.inbox.revision:
+        if isinstance(command, Add) and is_news and inbox.revision > copy.inbox.revision:
             delivery = decide(command.notification, inbox.preferences, now, person=copy.person)
             toasts = _told(toasts, command.notification, delivery, inbox=inbox, now=now)
         copy = _with(copy, replica, toasts, now=now)
@@ -97,6 +97,15 @@ def taken_back(copy: InboxCopy, command_id: str, *, now: float) -> InboxCopy:
     if isinstance(given_here, Add):
         toasts = plan.withdrawn(toasts, given_here.notification.key)
     return _with(copy, replica, toasts, now=now)
+
+
+def stored(copy: InboxCopy, command_id: str, position: Position, *, now: float) -> InboxCopy:
+    """Take in where the stream has what was done here. What was read up to there already won't come again."""
+    known = copy.replica.position
+    is_covered = known is not None and known.epoch == position.epoch and known.offset >= position.offset
+    if not is_covered or all(each.id != command_id for each in copy.replica.pending):
+        return copy
+    return _with(copy, refused(copy.replica, command_id), copy.toasts, now=now)
 
 
 def led(copy: InboxCopy, *, is_led: bool, now: float) -> InboxCopy:
