@@ -129,7 +129,9 @@ class Process:
                 transport=settings.transport,
                 on_message=flags.pushed,
             )
-            inboxes = Inboxes(self._store, client, rules=rules_from(settings.rules), on_refused=self._live.owners.refuse)
+            inboxes = Inboxes(
+                self._store, client, rules=rules_from(settings.rules), on_refused=self._live.owners.refuse
+            )
             runtime = Runtime(
                 settings=settings,
                 store=self._store,

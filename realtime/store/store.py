@@ -59,12 +59,9 @@ class Store:
 
     Topics: every channel by its name; `feed` on any event; `collections` on any collection event; `connection`;
     `health` on every sample of the process; `outbox`; `here` when somebody comes to, leaves or turns to another of this
-<<<<<<< HEAD
     app's own pages; `flags`, and `figures` for how things are beside them.
-=======
-    app's own pages. `inboxes` are written and read by their own methods.
->>>>>>> e175a25 (Follow a channel at run time, and hold people's inboxes in the store)
     `users` also rises when a collection event names its actor, for that is a person seen.
+    `inboxes` are written and read by their own methods.
     """
 
     def __init__(self, *, feed_size: int = 500) -> None:
