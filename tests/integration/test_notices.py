@@ -161,19 +161,19 @@ def delivered(place: Place, *, count: int, break_it: Callable[[int], None], time
         producers = [Producer(place.proxy.base_url, notable(number, count // shares)) for number in range(shares)]
         for producer in producers:
             producer.start()
-        halfway: dict[str, tuple[Inbox, dict[str, Any]]] = {}
+        lately: dict[str, tuple[Inbox, dict[str, Any]]] = {}
         for number in range(times):
             goal = count * (number + 1) // (times + 1)
             until(partial(_has_posted, producers, goal), what="events", within_s=60)
             break_it(number)
-            halfway = {user: client.inbox(user) for user in PEOPLE} if number == times // 2 else halfway
+            lately = {user: client.inbox(user) for user in PEOPLE} if number == times - 1 else lately
         for producer in producers:
             producer.join(120)
         assert sum(each.posted for each in producers) == count
         for user in PEOPLE:
             until(partial(_has, client, user, count), what=f"all of them for {user}", within_s=60)
         inboxes = {user: client.inbox(user)[0] for user in PEOPLE}
-        for user, (inbox, position) in halfway.items():
+        for user, (inbox, position) in lately.items():
             for command in client.after(user, position):
                 inbox = apply(inbox, command)
             assert inbox == inboxes[user], "who followed the stream has the same"
