@@ -99,8 +99,9 @@ class Judge:
             return
         collection = collection_of(channel)
         if not self.watch.concerns(
-            accepted.envelope.type, collection, is_critical=accepted.is_critical, routine=self._has_routine
-        ):
+            accepted.envelope.type, collection, is_critical=accepted.is_critical,
+            routine=self._has_routine, heard=bool(self._persons),
+        ):  # fmt: skip
             return
         source = Source(channel, stored.position.epoch, offset)
         fact = fact_of(accepted.envelope, accepted.event, source=source, now=stored.time_ms / 1000)
@@ -222,6 +223,8 @@ class Judge:
             self._note_standing(signal, now=now)
 
     def _note_standing(self, signal: Signal, *, now: float) -> None:
+        if isinstance(signal, Notification) and not signal.is_alarm and not signal.is_critical:
+            return
         name = _standing_name(signal.audience, signal.key)
         if isinstance(signal, Notification):
             if signal.is_alarm or (signal.is_critical and now - signal.at <= STANDING_S):

@@ -153,6 +153,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def audience_of(self, fact: Fact) -> str:
         """Return for whom a notice of a fact is."""
+        if self.audience.text == EVERYONE:
+            return EVERYONE
         return fill(self.audience, fact.look, limit=MAX_KEY_CHARS)
 
     def words(self, fact: Fact, **more: Any) -> tuple[str, str]:

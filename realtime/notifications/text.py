@@ -40,6 +40,8 @@ def read_template(text: str) -> Template:
 
 def fill(template: Template, look: Callable[[str], Any], *, limit: int) -> str:
     """Fill a template with values as plain text, at most `limit` characters."""
+    if not template.parts:
+        return ""
     filled = "".join(literal + ("" if path is None else plain(look(path))) for literal, path in template.parts)
     return clip(clean(filled), limit)
 

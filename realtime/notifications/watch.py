@@ -27,10 +27,15 @@ _WORDS: Final = frozenset({*ATTRIBUTES, "rule", "severity", "kind"})
 
 
 class _Kind(NamedTuple):
-    """What events of a type in a collection mean to the rules: those that may match, and of which classes they are."""
+    """What events of a type in a collection mean to the rules: those that may match, and when it can matter.
+
+    `always`, even if nobody hears: it may be critical, a rate counts it, or it has to be remembered. `heard`: if
+    somebody does; `routine`: if somebody hears of everyday changes; `critical`: if it is marked so.
+    """
 
     rules: tuple[Rule, ...]
     always: bool
+    heard: bool
     routine: bool
     critical: bool
 
@@ -58,10 +63,20 @@ class Watch:
         """Tell whether a document is remembered."""
         return self._recall.knows(collection, identifier)
 
-    def concerns(self, type_: str, collection: str | None, *, is_critical: bool, routine: bool) -> bool:
-        """Tell whether an event of a kind can matter at all; `routine`: somebody wants everyday changes. Cheap."""
+    def concerns(
+        self, type_: str, collection: str | None, *, is_critical: bool, routine: bool, heard: bool = True
+    ) -> bool:
+        """Tell whether an event of a kind can matter at all. Cheap.
+
+        `heard`: there is anybody to be told; `routine`: somebody wants everyday changes.
+        """
         kind = self._kinds(type_, collection)
-        return kind.always or (routine and kind.routine) or (is_critical and kind.critical)
+        return (
+            kind.always
+            or (heard and kind.heard)
+            or (heard and routine and kind.routine)
+            or (is_critical and kind.critical)
+        )
 
     def adopt(self, alarms: Iterable[tuple[str, str]], *, now: float) -> None:
         """Take over alarms (rule id, key) that stand in an inbox, so that they aren't told again but can end."""
@@ -117,13 +132,10 @@ class Watch:
             fact = self._recall.complete(fact)
         candidates = self._kinds(fact.type, fact.collection).rules
         signals: list[Signal] = [*_over(candidates, fact), *_notices(candidates, fact, routine=routine)]
-        source = fact.source
-        stream = f"{source.channel}@{source.epoch}"
-        if self._groups and self._counted.fresh(stream, (source.offset,)):
-            self._counted = self._counted.take(stream, (source.offset,))
-            for rule in candidates:
-                if rule.rate is not None:
-                    signals += self._rate(rule, rule.rate, fact)
+        rates = [(rule, rule.rate) for rule in candidates if rule.rate is not None]
+        if rates and self._is_new(fact):
+            for rule, rate in rates:
+                signals += self._rate(rule, rate, fact)
         if is_remembered:
             self._recall.take(fact)
         return tuple(signals)
@@ -169,6 +181,15 @@ class Watch:
 
     # Inside
 
+    def _is_new(self, fact: Fact) -> bool:
+        """Tell whether an event wasn't counted yet, and count it as counted."""
+        source = fact.source
+        stream = f"{source.channel}@{source.epoch}"
+        if not self._counted.fresh(stream, (source.offset,)):
+            return False
+        self._counted = self._counted.take(stream, (source.offset,))
+        return True
+
     def _kind_of(self, type_: str, collection: str | None) -> _Kind:
         rules = tuple(
             rule for rule in self.rules if any(pattern.names(type_, collection) for pattern in rule.patterns())
@@ -176,10 +197,14 @@ class Watch:
         # What only an event marked critical can match is no reason to look at all others.
         critical = {rule.id for rule in rules if rule.rate is None and rule.when.where[:1] == (_IS_CRITICAL,)}
         others = [rule for rule in rules if rule.id not in critical]
-        is_routine = [rule.is_routine and rule.rate is None and rule.clears is None for rule in others]
         is_remembered = collection is not None and self.remembers(collection)
-        always = is_remembered or not all(is_routine)
-        return _Kind(rules, always=always, routine=bool(others), critical=bool(critical or others))
+        return _Kind(
+            rules,
+            always=is_remembered or any(rule.rate or rule.clears or rule.severity == "critical" for rule in others),
+            heard=not all(rule.is_routine for rule in others),
+            routine=bool(others),
+            critical=bool(critical or others),
+        )
 
     def _remembers(self, collection: str) -> bool:
         """Tell whether any rule asks what is in the documents of a collection."""
@@ -231,7 +256,8 @@ def _over(candidates: Iterable[Rule], fact: Fact) -> list[Cleared]:
 
 def _notices(candidates: Iterable[Rule], fact: Fact, *, routine: bool) -> list[Notification]:
     """Return one notice for each audience: of the worst rule, and of equal ones the last, the worst first."""
-    matching = [rule for rule in candidates if rule.rate is None and rule.when.matches(fact)]
+    # A candidate without a rate is one since its pattern names what the fact is; its claims are left to be looked at.
+    matching = [rule for rule in candidates if rule.rate is None and rule.when.holds(fact)]
     worst: dict[str, Rule] = {}
     for rule in sorted(matching, key=lambda rule: RANKS[rule.severity]):
         worst[rule.audience_of(fact)] = rule

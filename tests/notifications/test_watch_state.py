@@ -126,6 +126,24 @@ def test_most_events_cost_one_look(
     assert watch.concerns(type_, collection, is_critical=is_critical, routine=routine) is matters
 
 
+@pytest.mark.parametrize(
+    ("type_", "collection", "is_critical", "matters"),
+    [
+        ("collection:deleted", "orders", False, False),
+        ("collection:deleted", "orders", True, True),
+        ("collection:deleted", "flights", False, True),
+        ("system:maintenance", None, True, True),
+    ],
+)
+def test_with_nobody_there_only_what_stands_for_those_who_come_matters(
+    type_: str, collection: str | None, is_critical: bool, matters: bool
+) -> None:
+    """What is critical, and what rates count."""
+    watch = Watch(DEFAULT_RULES)
+    found = watch.concerns(type_, collection, is_critical=is_critical, routine=True, heard=False)
+    assert found is matters
+
+
 _RULES = st.lists(st.sampled_from([*DEFAULT_RULES, FAILING, LARGE, QUIET]), unique_by=lambda rule: rule.id)
 _FACTS = st.sampled_from([
     created({"id": "1"}), updated({"id": "1"}), deleted("1"), failed(1), deleted("1", critical=True),
