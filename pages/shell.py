@@ -4,10 +4,13 @@ import streamlit as st
 
 from realtime.ui.admin import may_administer
 from realtime.ui.sidebar import MARK, brand, sidebar
+from realtime.ui.sign_in import gate, is_welcome
 from realtime.ui.tracking import note_page
 
 st.set_page_config(page_title="Tideboard", page_icon=str(MARK), layout="wide")
-brand()
+is_in = is_welcome()
+if is_in:
+    brand()
 ADMIN = st.Page(
     "admin.py",
     title="Admin",
@@ -45,9 +48,11 @@ page = st.navigation(
             url_path="health",
             help="How the connection lives, how fast events get here, and how the app itself is doing.",
         ),
-        *([ADMIN] if may_administer() else []),
-    ]
+        *([ADMIN] if is_in and may_administer() else []),
+    ],
+    position="sidebar" if is_in else "hidden",
 )
+gate()
 sidebar()
 note_page(page.title)
 page.run()

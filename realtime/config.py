@@ -142,6 +142,9 @@ class Settings:
     token_roles_claim: Annotated[
         str, Meta(min_length=1, description="Claim of an identity provider's tokens that holds roles; dots lead inside")
     ] = "roles"  # noqa: S105  # a claim's name
+    sign_in_hours: Annotated[
+        float, Meta(gt=0, le=720, description="Hours after which a person who signed in has to do so again")
+    ] = 12.0
     gateway_token: Annotated[
         str | None, Meta(description="Token to come to a gateway elsewhere with, if it has a secret of its own")
     ] = field(default=None, repr=False)

@@ -26,6 +26,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
+from realtime.client.blocks import Blocks
 from realtime.client.consumer import consumer_name
 from realtime.client.flags import FlagWatch
 from realtime.client.inboxes import Inboxes
@@ -44,12 +45,14 @@ from realtime.gateway.gates import gate_for
 from realtime.gateway.http_state import answer_metrics
 from realtime.gateway.page_headers import PageHeaders, under
 from realtime.gateway.secret import secret_of
-from realtime.gateway.tokens import APP, mint
+from realtime.gateway.tokens import mint
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
 from realtime.notifications.tables import rules_from
+from realtime.protocol.roles import APP
 from realtime.sample import Sample
 from realtime.store import Store
+from realtime.ui.sign_in import check_sign_in
 
 _ASSETS: Final = Path(__file__).parent / "ui" / "assets"
 _TOKEN_S: Final = 3600
@@ -70,7 +73,7 @@ def compose() -> Process:
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
         OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
         rules_from(settings.rules)
-        process = Process(settings)
+        process = Process(settings, has_sign_in=check_sign_in())
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
     process.guard()
@@ -80,12 +83,16 @@ def compose() -> Process:
 class Process:
     """One Tideboard: what it serves (`routes`, `middleware`), and how it begins and ends (`lifespan`)."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, has_sign_in: bool = False) -> None:
         self._settings = settings
+        self._has_sign_in = has_sign_in
         self._gateway = None if settings.gateway_url else Gateway(settings)
         self._store = Store(feed_size=settings.feed_size)
         self._gate = gate_for(settings) if self._gateway is None else self._gateway.gate
-        self._live = Live(self._store, settings=settings, assets_folder=_ASSETS, gate=self._gate)
+        self._blocks = Blocks()
+        # Without sign-in a name is anybody's choice: keeping one out would keep nobody out.
+        standing = self._blocks.standing if has_sign_in else _nobody_is_out
+        self._live = Live(self._store, settings=settings, assets_folder=_ASSETS, gate=self._gate, standing=standing)
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
         gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
         # Streamlit's own server was asked before it began to listen; another one around the app wasn't.
@@ -127,7 +134,7 @@ class Process:
                 consumer=name,
                 resume_from=memory.positions(),
                 transport=settings.transport,
-                on_message=flags.pushed,
+                on_message=lambda data: flags.pushed(data) or self._blocks.pushed(data),
             )
             inboxes = Inboxes(
                 self._store, client, rules=rules_from(settings.rules), on_refused=self._live.owners.refuse
@@ -141,6 +148,7 @@ class Process:
                 inboxes=inboxes,
                 attendance=self._live.attendance,
                 flags=flags,
+                blocks=self._blocks,
                 sample=sample,
             )
             install(runtime)
@@ -158,6 +166,9 @@ class Process:
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
             self._live.attendance.start(client, name=name)
             stack.push_async_callback(asyncio.to_thread, self._live.attendance.stop)
+            if self._has_sign_in:
+                self._blocks.start(base_url, headers=partial(bearer, token), on_out=self._live.put_out)
+                stack.push_async_callback(asyncio.to_thread, self._blocks.stop)
             sample.open()
             stack.push_async_callback(asyncio.to_thread, sample.close)
             self._follow(flags, client)
@@ -188,6 +199,10 @@ class Process:
     async def _say_goodbye(self) -> None:
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
         await asyncio.gather(*(hub.shutdown() for hub in hubs))
+
+
+def _nobody_is_out(_person: str) -> float:
+    return 0.0
 
 
 def _warn_before_stopping(say_goodbye: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

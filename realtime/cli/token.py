@@ -16,7 +16,8 @@ from realtime.cli.address import address_of, address_options, current_settings
 from realtime.config import Settings
 from realtime.errors import NotConnected, TideboardError
 from realtime.gateway.secret import secret_of
-from realtime.gateway.tokens import ADMIN, mint
+from realtime.gateway.tokens import mint
+from realtime.protocol.roles import ADMIN
 
 _TIMEOUT_S: Final = 10.0
 _ERRAND_S: Final = 60.0

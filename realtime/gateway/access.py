@@ -14,8 +14,9 @@ from typing import Final
 from realtime.config import Settings
 from realtime.gateway.keys import FixedKey, Jwks, Keys, ProviderKeys
 from realtime.gateway.revocations import Bar, Revocations
-from realtime.gateway.tokens import ADMIN, APP, Claims, is_for, read_claims, read_roles, token_id
+from realtime.gateway.tokens import Claims, is_for, read_claims, read_roles, token_id
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
+from realtime.protocol.roles import ADMIN, APP, foreign
 
 LEEWAY_S: Final = 5.0
 """How far another machine's clock may be ahead of ours. It never prolongs a token's life."""
@@ -168,8 +169,7 @@ class Access:
             token=token_id(token, claims),
             issued_at=claims.iat,
         )
-        # Nobody else may make a process one of ours.
-        return identity if is_ours else replace(identity, roles=tuple(role for role in roles if role != APP))
+        return identity if is_ours else replace(identity, roles=foreign(roles))
 
 
 def is_barred_by(identity: Identity, bar: Bar) -> bool:

@@ -138,7 +138,7 @@ ENDPOINTS: Final = (
     Endpoint(
         method="GET", path="/api/revocations", handler="revocations.list_revocations",
         summary="List what is revoked and who is blocked, newest first (administrators)",
-        answers={200: "Revocations", 403: "Problem"},
+        answers={200: "Revocations", 403: "Problem"}, query=("of",),
     ),
     Endpoint(
         method="GET", path="/api/flags", handler="flags.show_flags",

@@ -213,7 +213,7 @@ class Gateway:
         )  # fmt: skip
         inboxes = Inboxes(log)
         notifier = Notifier(log, self._rules, rights=self._rights, now=self._now)
-        revocations.on_bar = socket.barred
+        revocations.on_bar, revocations.on_change = socket.barred, socket.nudge
         api = Api(
             EventRoutes(log, ingest, settings=settings, permits=permits),
             DocumentRoutes(Documents(lens, ingest), lens=lens, permits=permits, settings=settings),

@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from realtime.errors import Disconnect
 from realtime.gateway.access import Access, Identity
-from realtime.gateway.tokens import ADMIN
 from realtime.protocol.codes import DisconnectCode, ErrorCode, refuse
+from realtime.protocol.roles import ADMIN
 
 ACTOR: Final = "tideboard.actor"
 """Where a request's scope says who it is from, once admitted; missing when nobody in particular."""

@@ -15,7 +15,7 @@ from realtime.errors import CommandError, Disconnect, EventError
 from realtime.gateway.access import Access, Identity
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
-from realtime.gateway.revocations import Kind, Revocations
+from realtime.gateway.revocations import KINDS, PEOPLE, Kind, Revocations
 from realtime.protocol.codes import ErrorCode, refuse
 
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -73,7 +73,10 @@ class RevocationRoutes:
     async def list_revocations(self, request: Request) -> Response:
         """List what is out, newest first."""
         self._only_administrators(request)
-        return reply({"revocations": self._revocations.all()})
+        of = {None: KINDS, "all": KINDS, "people": PEOPLE}.get(request.query_params.get("of"))
+        if of is None:
+            raise EventError("bad_query", "'of' has to be all or people.")
+        return reply({"revocations": self._revocations.all(of=of)})
 
     def _only_administrators(self, request: Request) -> None:
         if not (self._access.is_open or identity_of(request).may_administer):

@@ -32,6 +32,7 @@ _QUERY: Final[dict[str, tuple[_Json, str]]] = {
     "outcome": ({"type": "string", "enum": ["ok", "refused", "failed"]}, "Only these"),
     "since": ({"type": "string", "format": "date-time"}, "Only from this time on"),
     "until": ({"type": "string", "format": "date-time"}, "Only before this time"),
+    "of": ({"enum": ["all", "people"]}, "Tokens too, or people only"),
     "cursor": (_STRING, "Go on from here: `cursor` of the page before this one"),
 }
 _HEADERS: Final = {

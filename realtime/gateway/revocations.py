@@ -10,9 +10,9 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -24,6 +24,8 @@ FILE_NAME: Final = "access.db"
 MOST_BARS: Final = 100_000
 _BUSY_S: Final = 2.0
 Kind: TypeAlias = Literal["token", "user", "block"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+PEOPLE: Final[tuple[Kind, ...]] = ("user", "block")
 
 STEPS: Final = (
     """
@@ -56,6 +58,8 @@ class Revocations:
         self._bars: dict[tuple[Kind, str], Bar] = {}
         self.on_bar: Callable[[Bar], None] = lambda _: None
         """Called with what has just been barred, before it is on the disk."""
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after `on_bar`, and when something is lifted."""
         for kind, name, at, until in connection.execute("SELECT kind, name, at, until FROM bars"):
             self._bars[kind, name] = Bar(kind, name, at, until)
 
@@ -93,9 +97,9 @@ class Revocations:
         """Tell whether a user is kept out."""
         return ("block", user) in self._bars
 
-    def all(self) -> list[Bar]:
+    def all(self, *, of: Collection[Kind] = KINDS) -> list[Bar]:
         """List what is out, newest first."""
-        return sorted(self._bars.values(), key=lambda bar: -bar.at)
+        return sorted((bar for bar in self._bars.values() if bar.kind in of), key=lambda bar: -bar.at)
 
     async def bar(self, kind: Kind, name: str, *, until: float | None = None) -> Bar:
         """Put out a token or a user, from now on, at once; returns when that is durable.
@@ -107,6 +111,7 @@ class Revocations:
             raise StorageError(f"{MOST_BARS} tokens and users are revoked already; change the secret instead.")
         made = self._bars[kind, name] = Bar(kind, name, self._now(), until)
         self.on_bar(made)
+        self.on_change()
         await asyncio.to_thread(
             self._write, "INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)", (kind, name, made.at, until)
         )
@@ -118,6 +123,7 @@ class Revocations:
             return False
         await asyncio.to_thread(self._write, "DELETE FROM bars WHERE kind = ? AND name = ?", (kind, name))
         self._bars.pop((kind, name), None)
+        self.on_change()
         return True
 
     def close(self) -> None:

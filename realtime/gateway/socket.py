@@ -142,6 +142,13 @@ class Socket:
             if not flags.is_on(WEBSOCKET, person):
                 member.disconnect(hang_up(DisconnectCode.WEBSOCKET_OFF))
 
+    def nudge(self) -> None:
+        """Tell our own processes that the list of who is out has changed: they ask for it."""
+        news = msgspec.json.encode({"barred": True})
+        for member, identity in list(self._identities.items()):
+            if identity.is_app:
+                member.message(news)
+
     # -- the hub's questions -----------------------------------------------------------------------------------
 
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:

@@ -6,18 +6,17 @@ Source: Centrifugo docs, "Client JWT authentication"; RFC 7519.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import jwt
 import msgspec
 from msgspec import Meta
 
+from realtime.protocol.roles import roles_in
+
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_CHARS: Final = 16_384
-APP: Final = "app"
-"""The role of this product's own processes. Only what our own secret signed may have it."""
-ADMIN: Final = "admin"
 _LATEST: Final = 100_000_000_000  # the year 5138; beyond it a time isn't one
 
 _Name = Annotated[str, Meta(max_length=256)]
@@ -44,7 +43,6 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 _CLAIMS: Final = msgspec.json.Decoder(Claims)
-_ROLES: Final[Any] = _Names | _Name | None
 
 
 def read_claims(payload: bytes) -> Claims:
@@ -56,25 +54,11 @@ def read_claims(payload: bytes) -> Claims:
 
 
 def read_roles(payload: bytes, *, claim: str) -> tuple[str, ...]:
-    """Read the roles from a claim, whose name may be a path such as `realm_access.roles`. Raises ValueError.
-
-    A claim that isn't there is no roles; one that can't be read isn't, since fewer roles may mean more rights.
-    """
+    """Read the roles from a claim or the path of one; see `roles_in`. Raises ValueError."""
     try:
-        found = msgspec.convert(at_path(msgspec.json.decode(payload), claim), _ROLES)
+        return roles_in(msgspec.json.decode(payload), claim)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    return () if found is None else (found,) if isinstance(found, str) else tuple(found)
-
-
-def at_path(content: Any, path: str) -> Any:
-    """Return what is at a claim's name or dotted path, None when nothing is. A name with dots in it goes first."""
-    if isinstance(content, Mapping):
-        if path in content:
-            return content[path]
-        name, _, rest = path.partition(".")
-        return at_path(content.get(name), rest) if rest else None
-    return None
 
 
 def token_id(token: str, claims: Claims) -> str:

@@ -22,7 +22,7 @@ from realtime.live.attendance import Attendance
 from realtime.live.backend import LiveBackend
 from realtime.live.caster import Caster
 from realtime.live.register import Register
-from realtime.live.tickets import Tickets
+from realtime.live.tickets import Tickets, ticket_key
 from realtime.pulse import PUSHES
 
 if TYPE_CHECKING:
@@ -51,9 +51,11 @@ class Live:
         assets_folder: Path,
         gate: Gate | None = None,
         clock: Callable[[], float] = time.time,
+        standing: Callable[[str], float | None] = lambda _person: 0.0,
     ) -> None:
+        """`standing` says how a person stands, None for who is out: see `Tickets`."""
         secret = settings.secret.encode() if settings.secret else secrets.token_bytes(32)
-        tickets = Tickets(secret)
+        tickets = Tickets(ticket_key(secret), standing=standing)
         self.caster = Caster(store, tickets=tickets, settings=settings, clock=clock)
         self.assets = load_assets(assets_folder)
         self.attendance = Attendance(store, folder=settings.data_dir, grace_s=settings.presence_grace_s, clock=clock)
@@ -73,6 +75,10 @@ class Live:
             gate=gate,
         )
         self.backend.attach(self.hub)
+
+    def put_out(self, person: str) -> None:
+        """End the channels of somebody's tabs, whose tickets have just been taken back. Threads: any."""
+        self.owners.put_out(person)
 
     def routes(self) -> list[BaseRoute]:
         """List the routes: WebSocket /live/channel and GET /live/assets/<version>/<file>."""

@@ -16,6 +16,7 @@ from realtime.errors import TideboardError
 from realtime.hub.ports import Member
 from realtime.live.election import Election
 from realtime.live.tab import Tab, tab_of
+from realtime.protocol.codes import DisconnectCode, hang_up
 from realtime.protocol.events import JsonObject
 
 MOST_WAITING: Final = 64
@@ -136,6 +137,16 @@ class Owners:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._refuse_all, person, act_id, reason)
+
+    def put_out(self, person: str) -> None:
+        """End the channels of a person's tabs for good. Threads: any."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._put_out, person)
+
+    def _put_out(self, person: str) -> None:
+        for member in list(self._tabs.get(person, ())):
+            member.disconnect(hang_up(DisconnectCode.PERMISSION_DENIED))
 
     def _refuse_all(self, person: str, act_id: str, reason: str) -> None:
         for member in self._tabs.get(person, ()):

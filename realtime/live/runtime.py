@@ -5,9 +5,10 @@ Threads: any (one reference, replaced whole).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from realtime.client.blocks import Blocks
 from realtime.errors import NotRunning
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Runtime:
     client: WebSocketClient | None = None
     inboxes: Inboxes | None = None
     attendance: Attendance | None = None
+    blocks: Blocks = field(default_factory=Blocks)
     flags: Any = None
     sample: Any = None
 

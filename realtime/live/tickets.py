@@ -6,7 +6,8 @@ No clock in here: the caller brings the time. Threads: any.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,11 +40,21 @@ def channel_of(view: str, parameters: Mapping[str, Any], *, profile: str = "defa
     return f"view:{view}:{hashlib.sha256(identity).hexdigest()[:16]}"
 
 
-class Tickets:
-    """Issues and checks tickets under one secret of at least 32 bytes."""
+def ticket_key(secret: bytes) -> bytes:
+    """Derive the key of tickets from the secret of tokens: a ticket mustn't pass for a token, nor a token for one."""
+    return hmac.digest(secret, b"tideboard live tickets", "sha256")
 
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+
+class Tickets:
+    """Issues and checks tickets under one key of at least 32 bytes.
+
+    `standing` says how a person stands: what a ticket was issued under has to be so still when it is presented, and
+    None lets nobody in. Raising it takes back every ticket of theirs.
+    """
+
+    def __init__(self, key: bytes, *, standing: Callable[[str], float | None] = lambda _person: 0.0) -> None:
+        self._secret = key
+        self._standing = standing
 
     def issue(
         self, view: str, parameters: Mapping[str, Any], *, profile: str = "default", person: str = "", now: float
@@ -58,11 +69,12 @@ class Tickets:
             "view": view,
             "parameters": dict(parameters),
             "profile": profile,
+            "standing": self._standing(person),
         }
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def verify(self, token: str, *, now: float) -> Ticket:
-        """Return what a ticket says. Raises TicketError when it is forged, expired or not a ticket."""
+        """Return what a ticket says. Raises TicketError when it is forged, expired, taken back, or not a ticket."""
         try:
             claims = jwt.decode(
                 token,
@@ -81,6 +93,9 @@ class Tickets:
             )
         except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
             raise TicketError("This ticket isn't one of ours; reload the page to get a new one.") from error
+        standing = self._standing(ticket.person)
+        if standing is None or claims.get("standing") != standing:
+            raise TicketError("This ticket was taken back; reload the page.")
         if now >= ticket.expires_at:
             raise TicketError("This ticket has expired; reload the page to get a new one.")
         return ticket

@@ -1,11 +1,11 @@
-"""Says who is at this page: the name they chose, kept in a cookie. The only place that knows; all else asks here.
+"""Says who is at this page: who signed in, or the name they chose. The only place that knows; all else asks here.
 
-Without sign-in a name is a courtesy, not a proof: anybody may choose any. Whoever chose none is the local person.
+Without sign-in a name is a courtesy, not a proof, kept in a cookie: anybody may choose any. Whoever chose none is the
+local person.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypedDict
 from urllib.parse import unquote
 
@@ -15,20 +15,14 @@ from realtime.live.runtime import current
 from realtime.notifications.text import clean
 from realtime.protocol.events import LOCAL_PERSON
 from realtime.ui.session import session_key
+from realtime.ui.sign_in import signed_in, signed_in_card
+from realtime.ui.standing import LONGEST_NAME, Person
+
+__all__ = ["COOKIE", "LOCAL", "LONGEST_NAME", "Person", "current_person", "named", "person_envelope", "person_field"]
 
 COOKIE: Final = "tideboard_person"
-LONGEST_NAME: Final = 60
 _CHOSEN: Final = "tideboard.person"
 _FIELD: Final = "tideboard.person-name"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who is at a page: `id` stands in events as `actor`, `name` is what people read."""
-
-    id: str
-    name: str
-    roles: frozenset[str] = frozenset()
 
 
 LOCAL: Final = Person(LOCAL_PERSON, "You")
@@ -54,23 +48,26 @@ def named(text: str) -> Person:
 
 
 def current_person() -> Person:
-    """Return who is at this session's page."""
-    person: Person = _choice()[0]
-    return person
+    """Return who is at this session's page; one who signed in and may not be here any more goes no further."""
+    return signed_in() or _choice()[0]
 
 
 def person_envelope() -> PersonEnvelope:
     """Return who is at this page, for a panel's data."""
-    person, turn = _choice()
+    known = signed_in()
+    person, turn = (known, 0) if known is not None else _choice()
     return PersonEnvelope(
-        id=person.id, chosen="" if person == LOCAL else person.name, turn=turn, tab=session_key(),
+        id=person.id, chosen="" if known is not None or person == LOCAL else person.name, turn=turn, tab=session_key(),
         idleSeconds=current().settings.presence_idle_s,
     )  # fmt: skip
 
 
 def person_field() -> None:
-    """Draw the field in which a person says their name; an empty one makes them the local person again."""
+    """Draw who signed in, or the field in which a person says their name; an empty one makes them the local one."""
     person = current_person()
+    if signed_in() is not None:
+        signed_in_card(person)
+        return
     st.session_state[_FIELD] = "" if person == LOCAL else person.name
     st.text_input(
         "Your name", key=_FIELD, on_change=_chosen, placeholder="You", max_chars=LONGEST_NAME, icon=":material/person:",

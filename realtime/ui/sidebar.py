@@ -54,6 +54,6 @@ def _interval() -> float:
 def _help() -> None:
     with st.popover("Send data", icon=":material/terminal:", width="stretch"):
         st.markdown("Add a document from a terminal; every open page shows it at once.")
-        st.code(first_command(origin()), language="bash")
+        st.code(first_command(origin(), needs_token=current().settings.is_guarded), language="bash")
         st.markdown(f"[HTTP API, described]({origin()}/api/openapi.json)")
     st.caption(f"Times in {zone()}")
