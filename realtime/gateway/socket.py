@@ -145,7 +145,7 @@ class Socket:
     def nudge(self) -> None:
         """Tell our own processes that the list of who is out has changed: they ask for it."""
         news = msgspec.json.encode({"barred": True})
-        for member, identity in list(self._identities.items()):
+        for member, identity in self._audience.identities:
             if identity.is_app:
                 member.message(news)
 

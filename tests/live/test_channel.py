@@ -11,7 +11,7 @@ import websocket
 
 from realtime.config import Settings
 from realtime.live.runtime import Runtime, current, install, uninstall
-from realtime.live.tickets import Tickets, channel_of
+from realtime.live.tickets import Tickets, channel_of, ticket_key
 from realtime.protocol.codes import may_reconnect
 from tests.live.serving import ASSETS, Serving, Tab
 from tests.live.support import SECRET, broken, one_number
@@ -144,7 +144,7 @@ def test_a_bad_ticket_is_refused(
     serving: Serving, tab: Tab, channel: str, secret: bytes, view: str, now: float
 ) -> None:
     """Forged, for another view, for none, or expired: permission denied, and the connection lives on."""
-    ticket = Tickets(secret).issue(view, {}, now=time.time() + now)
+    ticket = Tickets(ticket_key(secret)).issue(view, {}, now=time.time() + now)
     good = serving.live.caster.current(one_number).channel
     reply = tab.ask(subscribe={"channel": good if channel == "right" else "view:other", "token": ticket})
     assert reply["error"]["code"] == 103
@@ -153,7 +153,7 @@ def test_a_bad_ticket_is_refused(
 
 def test_a_broken_view_is_an_error_of_its_own(serving: Serving, tab: Tab, caplog: pytest.LogCaptureFixture) -> None:
     """A view that fails at joining is refused as temporary; the next try may do better."""
-    ticket = Tickets(SECRET).issue(broken.name, {}, now=time.time())
+    ticket = Tickets(ticket_key(SECRET)).issue(broken.name, {}, now=time.time())
     request = {"channel": channel_of(broken.name, {}), "token": ticket}
     serving.store.put("a", "bad")
     reply = tab.ask(subscribe=request)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.errors import TicketError
-from realtime.live.tickets import TICKET_LIFE_S, Tickets, channel_of
+from realtime.live.tickets import TICKET_LIFE_S, Tickets, channel_of, ticket_key
 
 SECRET = b"s" * 32
 _parameters = st.dictionaries(
@@ -99,3 +99,33 @@ def test_the_order_of_parameters_makes_no_other_channel() -> None:
     """One distinct view is one channel; another profile is another."""
     assert channel_of("v", {"a": 1, "b": 2}) == channel_of("v", {"b": 2, "a": 1})
     assert channel_of("v", {}, profile="x") != channel_of("v", {})
+
+
+def test_a_ticket_is_no_token_and_a_token_is_no_ticket() -> None:
+    """Both are signed under one secret, with keys of their own."""
+    secret = "a secret of more than 32 characters"
+    tickets = Tickets(ticket_key(secret.encode()))
+    ticket = tickets.issue("feed.newest", {}, person="ann", now=0.0)
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(ticket, secret, algorithms=["HS256"], options={"verify_exp": False})
+    claims = jwt.decode(ticket, options={"verify_signature": False})
+    with pytest.raises(TicketError):
+        tickets.verify(jwt.encode(claims, secret, algorithm="HS256"), now=0.0)
+
+
+def test_a_person_who_was_put_out_has_no_ticket_any_more() -> None:
+    """Blocked: none at all; sent away: none of before, and new ones once they are back. Others keep theirs."""
+    standing: dict[str, float | None] = {}
+    tickets = Tickets(SECRET, standing=lambda person: standing.get(person, 0.0))
+    before, others = tickets.issue("v", {}, person="ann", now=0.0), tickets.issue("v", {}, person="bob", now=0.0)
+    assert tickets.verify(before, now=0.0).person == "ann"
+    standing["ann"] = 7.5
+    with pytest.raises(TicketError, match="taken back"):
+        tickets.verify(before, now=0.0)
+    after = tickets.issue("v", {}, person="ann", now=0.0)
+    assert tickets.verify(after, now=0.0).person == "ann"
+    standing["ann"] = None
+    for ticket in (after, tickets.issue("v", {}, person="ann", now=0.0)):
+        with pytest.raises(TicketError, match="taken back"):
+            tickets.verify(ticket, now=0.0)
+    assert tickets.verify(others, now=0.0).person == "bob"
