@@ -21,9 +21,11 @@ from realtime.gateway.notifier import Notifier
 from realtime.gateway.rights import Rights
 from realtime.notifications.commands import Meet
 from realtime.notifications.defaults import DEFAULT_RULES
+from realtime.notifications.inbox import read_inbox
 from realtime.notifications.inbox_state import Inbox
-from tests.gateway.inboxing import judged
-from tests.gateway.making import NOON, accepted, opened
+from tests.gateway.inboxing import judged, met
+from tests.gateway.making import NOON, accepted, envelope, opened
+from tests.gateway.serving import served
 from tests.support.waiting import until
 
 ORDERS = "collection:orders"
@@ -291,3 +293,24 @@ def test_it_stops_at_once_when_nothing_was_ever_started(tmp_path: Path) -> None:
     """As when the gateway can't start."""
     with place(tmp_path, is_started=False) as one:
         one.notifier.stop()
+
+
+def test_rules_of_the_settings_are_at_work(tmp_path: Path) -> None:
+    """One of one's own in its words, for whom it says; a built-in one that is switched off isn't told."""
+    rules = [
+        {
+            "id": "large", "event": "collection:created", "collection": "orders", "severity": "warning",
+            "where": [{"field": "number", "op": ">", "value": 10}], "title": "{id} is large", "group": "large orders",
+            "audience": "role:ops",
+        },
+        {"id": "deleted", "enabled": False},
+    ]  # fmt: skip
+    with served(tmp_path, rules=rules) as gateway:
+        gateway.post([met("ann"), met("bob", roles=("ops",)), envelope(5), envelope(50), envelope(51, "deleted")])
+
+        def shown(user: str) -> Inbox:
+            return read_inbox(gateway.http.get(f"/api/inbox/{user}").json()["inbox"])
+
+        until(lambda: shown("bob").rows, what="a notice")
+        assert [row.newest.title for row in shown("bob").rows.values()] == ["d50 is large"]
+        assert shown("ann").rows == {}
