@@ -30,7 +30,7 @@ class Endpoint:
 
 
 _DOCUMENTS: Final = "/api/collections/{collection}/documents"
-_DOCUMENT: Final = _DOCUMENTS + "/{id:path}"
+_DOCUMENT: Final = _DOCUMENTS + "/{id:whole}"
 _IF: Final = ("If-Match", "Idempotency-Key")
 _EVENT_TYPES: Final = (
     JSON, "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
@@ -82,8 +82,9 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         method="PUT", path=_DOCUMENT, handler="documents.replace_document",
-        summary="Put a document in place of what is there", body="Document",
-        answers={200: "DocumentShown", 201: "DocumentShown", 412: "Conflict"}, headers=(*_IF, "If-None-Match"),
+        summary="Put a document in place of what is there", body="DocumentPut",
+        answers={200: "DocumentShown", 201: "DocumentShown", 404: "Problem", 412: "Conflict"},
+        headers=(*_IF, "If-None-Match"),
     ),
     Endpoint(
         method="PATCH", path=_DOCUMENT, handler="documents.merge_document",
@@ -116,7 +117,7 @@ ENDPOINTS: Final = (
         answers={200: "DeadLetters"}, query=("limit", "before"),
     ),
     Endpoint(
-        method="GET", path="/api/inbox/{user:path}", handler="inbox.show",
+        method="GET", path="/api/inbox/{user:whole}", handler="inbox.show",
         summary="Show a person's inbox: all commands of their stream up to the position, applied in order",
         answers={200: "InboxShown", 403: "Problem"},
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
 from realtime.gateway.http_audit import AuditRoutes
@@ -20,8 +22,11 @@ from realtime.gateway.http_guard import Authorize, guarded, preflight
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
 from realtime.gateway.http_state import StateRoutes
-from realtime.gateway.requests import Handler
+from realtime.gateway.requests import Handler, problem
 from realtime.hub.gate import Gate
+
+NOWHERE: Final = "/api/{rest:whole}"
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ def routes(api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> list[
         handler = _handler(endpoint, api, gate=gate, authorize=authorize)
         made.append(Route(endpoint.path, handler, methods=[endpoint.method], name=endpoint.handler))
         methods.setdefault(endpoint.path, []).append(endpoint.method)
-    return made + [Route(path, preflight(allowed, gate=gate), methods=["OPTIONS"]) for path, allowed in methods.items()]
+    made += [Route(path, preflight(allowed, gate=gate), methods=["OPTIONS"]) for path, allowed in methods.items()]
+    # Last: what is no route under /api is answered here, before Streamlit's pages would be.
+    return [*made, Route(NOWHERE, _nowhere(methods, gate=gate), methods=list(_METHODS))]
 
 
 def _handler(endpoint: Endpoint, api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> Handler:
@@ -61,6 +68,38 @@ def _handler(endpoint: Endpoint, api: Callable[[], Api], *, gate: Gate, authoriz
         return response
 
     return guarded(answer, gate=gate, authorize=_admit_all if endpoint.is_open else authorize)
+
+
+def _nowhere(methods: Mapping[str, Sequence[str]], *, gate: Gate) -> Handler:
+    """Answer what no route does: 405 with what may be asked there, or 404."""
+    known = [(compile_path(path)[0], allowed) for path, allowed in methods.items()]
+
+    async def answer(request: Request) -> Response:
+        path = f"/api/{request.path_params['rest']}"  # without a base path, which the patterns don't know
+        allowed = {one for pattern, some in known if pattern.match(path) for one in some}
+        if not allowed:
+            return problem("no_route", "There is nothing at this address; see /api/openapi.json.", status=404)
+        named = ", ".join(sorted(allowed | {"OPTIONS"}))
+        return problem("no_method", f"This address answers {named}.", status=405, headers={"Allow": named})
+
+    return guarded(answer, gate=gate, authorize=_admit_all)
+
+
+class _Whole(Convertor[str]):
+    """The rest of a path, whatever is in it: a document's id may hold slashes, and ends of lines."""
+
+    regex = r"(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """Take it as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Write it as it is."""
+        return value
+
+
+register_url_convertor("whole", _Whole())
 
 
 async def _admit_all(request: Request) -> None:

@@ -17,6 +17,7 @@ from realtime.gateway.asking import current_asker
 from realtime.gateway.audit import Audit
 from realtime.gateway.audit_chain import Row
 from realtime.gateway.audit_file import Search
+from realtime.gateway.audit_words import OUTCOMES
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import number_in, read_json, reply
 from realtime.hub.notes import Outcome
@@ -103,6 +104,8 @@ class AuditRoutes:
 
 def _search(request: Request) -> Search:
     query = request.query_params
+    if query.get("outcome", "ok") not in OUTCOMES:
+        raise EventError("bad_query", f"'outcome' has to be one of {', '.join(OUTCOMES)}.")
     words = {name: query.get(name, "")[:_MOST_TEXT] for name in ("text", "actor", "action", "outcome")}
     return Search(**words, since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
 

@@ -13,6 +13,7 @@ from realtime.gateway.http_flags import FlagChange
 from realtime.gateway.ingest import Report
 from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
 from realtime.notifications.inbox_state import Inbox
+from realtime.protocol.channels import NAME_PATTERN
 from realtime.protocol.events import Envelope
 from realtime.protocol.flags import FlagsTold
 from realtime.protocol.frames import HistoryRequest
@@ -35,6 +36,9 @@ _QUERY: Final[dict[str, tuple[_Json, str]]] = {
     "of": ({"enum": ["all", "people"]}, "Tokens too, or people only"),
     "cursor": (_STRING, "Go on from here: `cursor` of the page before this one"),
 }
+_ID: Final[_Json] = {"type": "string", "minLength": 1, "maxLength": 256}
+_PATH: Final[dict[str, _Json]] = {"collection": {"type": "string", "pattern": NAME_PATTERN}}
+_BODIES: Final = {"application/x-ndjson": "EventLines", "application/cloudevents-batch+json": "EventList"}
 _HEADERS: Final = {
     "If-Match": "The version (ETag) that was read; 412 if the document has changed since",
     "If-None-Match": "`*` on a PUT: only if there is none; a version on a GET: 304 if it is still that",
@@ -84,14 +88,15 @@ def _operation(endpoint: Endpoint) -> _Json:
     if endpoint.is_open:
         operation["security"] = []
     if endpoint.body:
-        content = {kind: {"schema": _ref(endpoint.body)} for kind in endpoint.body_types}
+        content = {kind: {"schema": _ref(_BODIES.get(kind, endpoint.body))} for kind in endpoint.body_types}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
 def _parameters(endpoint: Endpoint) -> list[_Json]:
     found = [
-        {"name": name, "in": "path", "required": True, "schema": _STRING} for name in _PARAMETER.findall(endpoint.path)
+        {"name": name, "in": "path", "required": True, "schema": _PATH.get(name, _ID)}
+        for name in _PARAMETER.findall(endpoint.path)
     ]
     found += [
         {"name": name, "in": "query", "schema": _QUERY[name][0], "description": _QUERY[name][1]}
@@ -163,8 +168,11 @@ def _or_null(schema: _Json) -> _Json:
 
 
 _WRITTEN: Final[_Json] = {
-    "Events": {"oneOf": [_ref("Envelope"), _list(_ref("Envelope")), _STRING]},
-    "Document": {**_object(id=_STRING), "additionalProperties": True},
+    "Events": {"oneOf": [_ref("Envelope"), _list(_ref("Envelope"))]},
+    "EventList": _list(_ref("Envelope")),
+    "EventLines": _STRING,
+    "Document": {**_object(id=_ID), "additionalProperties": True},
+    "DocumentPut": {**_object(required=False, id=_ID), "additionalProperties": True},
     "Patch": _OBJECT,
     "Problem": _object(error=_object(code=_STRING, reason=_STRING)),
     "Conflict": _object(
@@ -190,7 +198,9 @@ _WRITTEN: Final[_Json] = {
     "EmptyCommand": _OBJECT,
     "BatchCommand": _object(commands=_list(_OBJECT)),
     "CommandReply": {"oneOf": [_object(result=_OBJECT), _object(error=_object(code=_INTEGER, message=_STRING))]},
-    "BatchReply": _object(replies=_list(_OBJECT)),
+    "BatchReply": {
+        "oneOf": [_object(replies=_list(_OBJECT)), _object(error=_object(code=_INTEGER, message=_STRING))]
+    },
     "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
     "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
     "RevokeCommand": _object(required=False, token=_STRING, id=_STRING, user=_STRING),

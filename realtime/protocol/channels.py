@@ -11,7 +11,9 @@ USERS: Final = "users"
 SYSTEM: Final = "system"
 _COLLECTION: Final = "collection:"
 _INBOX: Final = "inbox#"
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}")
+NAME_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}$"
+"""What can name a collection; as OpenAPI wants it, too."""
+_NAME: Final = re.compile(NAME_PATTERN)
 
 
 def is_collection_name(name: str) -> bool:

@@ -157,34 +157,8 @@ def test_an_app_notes_what_its_people_do(gateway: Served) -> None:
     assert gateway.http.post("/api/audit", json=note, headers=app).json() == {"noted": True}
     for stranger in (bearer("ann", "admin"), bearer("ann", "reader")):
         assert gateway.http.post("/api/audit", json=note, headers=stranger).status_code == 403
-    for bad in ({}, note | {"action": "EXPORT now"}, note | {"outcome": "fine"}, note | {"actor": "x" * 300}):
-        assert gateway.http.post("/api/audit", json=bad, headers=app).json()["error"]["code"] == "bad_note"
-    assert told(gateway, action="export") == [("ann", "export", "ok", "collection:orders", "CSV, 12 rows")]
-
-
-def test_only_administrators_read_it(gateway: Served) -> None:
-    """Everybody else is told so; the app asks for administrators before it."""
-    for path in ("/api/audit", "/api/audit/verify"):
-        assert gateway.http.get(path).status_code == 401
-        assert gateway.http.get(path, headers=bearer("ann", "reader")).status_code == 403
-        for allowed in (bearer("root", "admin"), bearer("tideboard", "app"), {"X-API-Key": KEY}):
-            assert gateway.http.get(path, headers=allowed).status_code == 200
-
-
-def test_it_is_paged_and_searched(gateway: Served) -> None:
-    """Page by page, nothing twice; bad parameters are told."""
-    for number in range(5):
-        gateway.post(envelope(number), **_named("X-API-Key", KEY))
-        rows(gateway, limit=1)
-    first = gateway.http.get("/api/audit", params={"limit": 3, "action": "write"}, headers={"X-API-Key": KEY}).json()
-    rest = rows(gateway, limit=3, action="write", before=first["before"])
-    assert [row["target"][-1] for row in first["rows"]] == ["4", "3", "2"]
-    assert [row["target"][-1] for row in rest] == ["0", "1"]
-    moment = "2999-01-01T00:00:00Z"
-    assert rows(gateway, since=moment) == []
-    assert len(rows(gateway, until=moment, action="write")) == 5
-    for bad in ({"since": "yesterday"}, {"until": "2026-01-01T00:00:00"}, {"limit": "0"}, {"limit": "many"}):
-        answer = gateway.http.get("/api/audit", params=bad, headers={"X-API-Key": KEY})
+    for bad in ("since=yesterday", "until=2026-01-01T00:00:00", "limit=0", "limit=many", "outcome=fine"):
+        answer = gateway.http.get(f"/api/audit?{bad}", headers={"X-API-Key": KEY})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_query")
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.client import connect
@@ -37,7 +38,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.method != "GET"], ids=lambda one: one.handler)
 def test_no_foreign_page_changes_anything(gateway: Served, endpoint: Any) -> None:
     """Whichever route: 403 before the body is looked at, and no permission to read the answer."""
-    path = endpoint.path.replace("{id:path}", "a").replace("{collection}", "orders")
+    path = endpoint.path.replace("{id:whole}", "a").replace("{collection}", "orders")
     answer = gateway.http.request(endpoint.method, path, json={}, headers={"Origin": EVIL})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin")
     assert "access-control-allow-origin" not in answer.headers
@@ -321,3 +322,20 @@ def test_a_list_that_makes_no_sense_stops_the_start(tmp_path: Path) -> None:
     for name, value in (("allowed_origins", "*"), ("trusted_proxies", "my-proxy")):
         with pytest.raises(ConfigError, match=name), served(tmp_path, **{name: value}):
             pass
+
+
+def test_what_is_no_route_is_told_in_json(gateway: Served) -> None:
+    """And where a route wants another method, which."""
+    nowhere = gateway.http.get("/api/nothing/here")
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "no_route")
+    wrong = gateway.http.delete("/api/events")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "no_method")
+    assert wrong.headers["allow"] == "OPTIONS, POST"
+
+
+def test_a_document_is_reached_whatever_its_id(gateway: Served) -> None:
+    """Ends of lines and slashes included; over HTTP everything has to be encoded anyway."""
+    for identifier in ("a\nb", "a/b", "%", "\n", "ü?#"):
+        path = f"/api/collections/odd/documents/{quote(identifier, safe='')}"
+        assert gateway.http.put(path, json={"id": identifier}).status_code == 201
+        assert gateway.http.get(path).json()["document"] == {"id": identifier}
