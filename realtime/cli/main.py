@@ -50,6 +50,18 @@ def _audit() -> click.Command:
     return audit
 
 
+def _backup() -> click.Command:
+    from realtime.cli.backup import backup
+
+    return backup
+
+
+def _restore() -> click.Command:
+    from realtime.cli.backup import restore
+
+    return restore
+
+
 def _settings() -> click.Command:
     from realtime.cli.settings import settings
 
@@ -69,6 +81,8 @@ _COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "flag": _flag,
     "token": _token,
     "audit": _audit,
+    "backup": _backup,
+    "restore": _restore,
     "settings": _settings,
     "bench": _bench,
 }

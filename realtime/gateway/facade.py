@@ -54,6 +54,7 @@ from realtime.gateway.permits import Permits
 from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
 from realtime.gateway.revocations import Revocations
 from realtime.gateway.role_tables import rights_from
+from realtime.gateway.schema import LOG_NAME
 from realtime.gateway.secret import secret_of
 from realtime.gateway.socket import Socket
 from realtime.hub import Hub
@@ -61,7 +62,6 @@ from realtime.hub.hub import SUBPROTOCOL
 from realtime.notifications.tables import rules_from
 from realtime.protocol.codes import DisconnectCode
 
-LOG_NAME: Final = "log.db"
 SOCKET_PATH: Final = "/connection/websocket"
 
 

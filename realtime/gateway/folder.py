@@ -12,13 +12,16 @@ from typing import Final
 from realtime.errors import StartError
 
 LOCK_NAME: Final = "tideboard.lock"
+RESTORING: Final = "restoring"
+"""A folder in the data folder while a backup is put in its place; what is beside it isn't whole."""
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[Path]:
+def claimed(folder: Path, *, is_restoring: bool = False) -> Iterator[Path]:
     """Hold the data folder while the block runs. Raises StartError, one sentence.
 
-    The lock is the kernel's (flock), so it is gone with the process however that ends.
+    `is_restoring`: it may be one in which a restore was broken off. The lock is the kernel's (flock), so it is gone
+    with the process however that ends.
     """
     descriptor = _open_lock(folder)
     try:
@@ -30,6 +33,10 @@ def claimed(folder: Path) -> Iterator[Path]:
                 f"The data folder {folder} is in use by another Tideboard (process {holder}); "
                 "stop that one or choose another folder with TIDEBOARD_DATA_DIR."
             ) from None
+        if not is_restoring and (folder / RESTORING).exists():
+            raise StartError(
+                f"A restore into the data folder {folder} was broken off, so what is in it isn't whole; run it again."
+            )
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -65,6 +66,9 @@ _SEED: Final = "INSERT INTO meta VALUES ('seed', lower(hex(randomblob(16))));"
 STEPS: Final = (_TABLES + _SEED, _CRITICALS, _NOTICES)
 
 
+LOG_NAME: Final = "log.db"
+
+
 def place_of(channel: int, offset: int) -> int:
     """Return the rowid of an event from its channel's key and its offset."""
     return channel << _OFFSET_BITS | offset
@@ -122,6 +126,21 @@ def open_writer(path: Path) -> tuple[sqlite3.Connection, str]:
         raise StartError(
             f"The log {path} can't be opened ({error}); check the data folder or move the file away."
         ) from error
+
+
+def begin_anew(path: Path) -> None:
+    """Give every stream of a log that nobody uses another epoch: it goes on from where its followers weren't.
+
+    Raises sqlite3.Error.
+    """
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE meta SET value = lower(hex(randomblob(16))) WHERE name = 'seed'")
+        (seed,) = connection.execute("SELECT value FROM meta WHERE name = 'seed'").fetchone()
+        names = [name for (name,) in connection.execute("SELECT name FROM channels")]
+        rows = [(epoch_of(seed, name), name) for name in names]
+        connection.executemany("UPDATE channels SET epoch = ? WHERE name = ?", rows)
+        connection.execute("COMMIT")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
