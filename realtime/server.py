@@ -23,6 +23,8 @@ from typing import Any, Final
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
@@ -42,7 +44,7 @@ from realtime.gateway.exposure import Threshold, check_exposure
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
-from realtime.gateway.http_state import answer_metrics
+from realtime.gateway.http_state import answer_live, answer_metrics, answer_ready
 from realtime.gateway.page_headers import PageHeaders, under
 from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import mint
@@ -94,7 +96,7 @@ class Process:
         standing = self._blocks.standing if has_sign_in else _nobody_is_out
         self._live = Live(self._store, settings=settings, assets_folder=_ASSETS, gate=self._gate, standing=standing)
         # Without a gateway of its own the app tells its own numbers; a mounted one tells those of both.
-        gateway_routes = [Route("/metrics", answer_metrics)] if self._gateway is None else self._gateway.routes()
+        gateway_routes = self._own_routes() if self._gateway is None else self._gateway.routes()
         # Streamlit's own server was asked before it began to listen; another one around the app wasn't.
         self.middleware = [
             Middleware(PageHeaders, framed_by=self._gate.origins.names()),
@@ -103,6 +105,18 @@ class Process:
         routes: list[BaseRoute] = [*gateway_routes, *self._live.routes()]
         # At the root for programs on this machine, and where a proxy that doesn't cut the base path asks for them.
         self.routes = [*routes, *under(st.get_option("server.baseUrlPath"), routes)]
+
+    def _own_routes(self) -> list[BaseRoute]:
+        """List what an app answers whose gateway is elsewhere: how it is itself."""
+        return [
+            Route("/metrics", answer_metrics),
+            Route("/api/health/live", answer_live),
+            Route("/api/health/ready", self._answer_ready),
+        ]
+
+    async def _answer_ready(self, _: Request) -> Response:
+        status = self._store.connection
+        return answer_ready(None if status.is_connected else status.reason or "Not in sync with the gateway yet.")
 
     def guard(self) -> None:
         """Bound the connections of the server that is about to serve this process."""

@@ -173,6 +173,16 @@ ENDPOINTS: Final = (
         is_open=True,
     ),
     Endpoint(
+        method="GET", path="/api/health/live", handler="state.live",
+        summary="Tell that the process answers: for who decides about restarting it", answers={200: "Live"},
+        is_open=True,
+    ),
+    Endpoint(
+        method="GET", path="/api/health/ready", handler="state.ready",
+        summary="Tell whether it can take and store events now: for who decides about sending it traffic",
+        answers={200: "Ready", 503: "Ready"}, is_open=True,
+    ),
+    Endpoint(
         method="GET", path="/api/openapi.json", handler="state.description", summary="Answer this description",
         answers={200: "Anything"}, is_open=True,
     ),

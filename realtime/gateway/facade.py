@@ -223,7 +223,7 @@ class Gateway:
             RevocationRoutes(revocations, access, settings=settings, now=self._now),
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             AuditRoutes(self.audit, settings=settings, is_open=access.is_open),
-            StateRoutes(log, admits=self._admits, version=tideboard_version()),
+            StateRoutes(log, admits=self._admits, is_stopping=lambda: socket.hub.is_shut, version=tideboard_version()),
         )
         return _Running(log, lens, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)
 

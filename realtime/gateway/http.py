@@ -21,7 +21,7 @@ from realtime.gateway.http_flags import FlagRoutes
 from realtime.gateway.http_guard import Authorize, guarded, preflight
 from realtime.gateway.http_inbox import InboxRoutes
 from realtime.gateway.http_revocations import RevocationRoutes
-from realtime.gateway.http_state import StateRoutes
+from realtime.gateway.http_state import StateRoutes, answer_live
 from realtime.gateway.requests import Handler, problem
 from realtime.hub.gate import Gate
 
@@ -62,6 +62,9 @@ def routes(api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> list[
 
 def _handler(endpoint: Endpoint, api: Callable[[], Api], *, gate: Gate, authorize: Authorize) -> Handler:
     group, _, method = endpoint.handler.partition(".")
+
+    if endpoint.handler == "state.live":
+        return answer_live  # also while there is nothing else to answer
 
     async def answer(request: Request) -> Response:
         response: Response = await getattr(getattr(api(), group), method)(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from realtime.errors import EventError
+from realtime.errors import EventError, StorageError
 from realtime.gateway.log import EventLog
 from realtime.gateway.openapi import describe
 from realtime.gateway.requests import reply
@@ -23,17 +25,25 @@ _MOST_POSITIONS: Final = 100
 class StateRoutes:
     """Tells how the gateway is."""
 
-    def __init__(self, log: EventLog, *, admits: Callable[[Request], Awaitable[bool]], version: str) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        *,
+        admits: Callable[[Request], Awaitable[bool]],
+        is_stopping: Callable[[], bool],
+        version: str,
+    ) -> None:
         """`admits` tells whether somebody may know numbers about everything: they tell of what isn't seen, too."""
         self._log = log
         self._admits = admits
+        self._is_stopping = is_stopping
         self._version = version
 
     async def health(self, request: Request) -> Response:
         """Tell whether it lives and can store; 503 while it can't."""
         # Whose inboxes there are is nobody else's business, and this route is open.
         rows = [row for row in self._log.channels() if inbox_of(row.name) is None]
-        trouble = self._log.trouble
+        trouble = await self._trouble()
         store: dict[str, Any] = {"trouble": trouble}
         if await self._admits(request):
             store |= {
@@ -44,6 +54,19 @@ class StateRoutes:
         content = {"live": True, "ready": trouble is None, "version": self._version, "store": store}
         return reply(content, status=200 if trouble is None else 503)
 
+    async def ready(self, _: Request) -> Response:
+        """Tell whether it can take and store events now; 503 while it can't. For who decides about its traffic."""
+        return answer_ready(await self._trouble())
+
+    async def _trouble(self) -> str | None:
+        """Say why it can't take events now. After a failed commit the disk is tried: nobody may be sending any."""
+        if self._is_stopping():
+            return "It is stopping; ask another."
+        if self._log.trouble is not None:
+            with contextlib.suppress(StorageError):
+                await asyncio.wrap_future(self._log.try_writing())
+        return self._log.trouble
+
     async def metrics(self, request: Request) -> Response:
         """Answer the numbers for Prometheus."""
         if not await self._admits(request):
@@ -53,6 +76,17 @@ class StateRoutes:
     async def description(self, _: Request) -> Response:
         """Answer this API's OpenAPI description."""
         return reply(describe(version=self._version))
+
+
+async def answer_live(_: Request) -> Response:
+    """Tell that this process answers. For who decides about restarting it."""
+    return reply({"live": True})
+
+
+def answer_ready(trouble: str | None) -> Response:
+    """Tell whether there is any trouble."""
+    content = {"ready": trouble is None, "trouble": trouble}
+    return reply(content) if trouble is None else reply(content, status=503, headers={"Retry-After": "1"})
 
 
 async def answer_metrics(_: Request) -> Response:

@@ -198,6 +198,10 @@ class EventLog:
         """List kept refusals, newest first, from before the number `before`. Raises StorageError."""
         return self._reader.refusals(limit=limit, before=before)
 
+    def try_writing(self) -> Future[None]:
+        """Find out whether the disk takes anything: `trouble` says so then. Raises StorageError, as the future does."""
+        return self._errand(lambda ledger, _now_ms: ledger.try_writing())
+
     # What consumers have yet to acknowledge
 
     def meet(self, consumer: str, *, present: Collection[str] = ()) -> Future[None]:

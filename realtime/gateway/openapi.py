@@ -212,6 +212,8 @@ _WRITTEN: Final[_Json] = {
     "InboxShown": _object(inbox=_ref("Inbox"), position=_ref("Position")),
     "Noted": _object(noted={"type": "boolean"}),
     "Health": _object(live={"type": "boolean"}, ready={"type": "boolean"}, version=_STRING, store=_OBJECT),
+    "Live": _object(live={"type": "boolean"}),
+    "Ready": _object(ready={"type": "boolean"}, trouble=_or_null(_STRING)),
     "Anything": _OBJECT,
     "Text": _STRING,
 }  # fmt: skip

@@ -150,6 +150,11 @@ class Hub:
         """List all connections, those not let in yet included."""
         return list(self._connections)
 
+    @property
+    def is_shut(self) -> bool:
+        """Tell whether it lets nobody in any more."""
+        return self._is_shut
+
     def presence(self, channel: str) -> dict[str, ClientInfo]:
         """Say who is subscribed to a channel, by client id."""
         return {one.client: one.client_info() for one in self._fanout.live(channel)}

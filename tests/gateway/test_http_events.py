@@ -178,8 +178,13 @@ def test_storage_trouble_is_an_error_with_a_time_to_come_back(gateway: Served) -
     assert int(answer.headers["retry-after"]) > 0
     health = gateway.http.get("/api/health")
     assert (health.status_code, health.json()["ready"], health.json()["live"]) == (503, False, True)
+    ready = gateway.http.get("/api/health/ready")
+    assert (ready.status_code, ready.json()["ready"], ready.headers["retry-after"]) == (503, False, "1")
+    assert "disk is full" in ready.json()["trouble"]
+    assert gateway.http.get("/api/health/live").json() == {"live": True}
     connection.execute("PRAGMA max_page_count = 1000000")
     gateway.on_loop(lambda: None)
+    assert gateway.http.get("/api/health/ready").json() == {"ready": True, "trouble": None}, "nobody has to write first"
     assert gateway.post([*bulk, 3]).json()["stored"] == 19
     assert gateway.http.get("/api/health").json()["ready"] is True
 

@@ -24,3 +24,8 @@ def test_an_app_without_a_gateway_of_its_own_tells_its_own_numbers(tmp_path: Pat
             until(lambda: "tideboard_client_connected 1.0" in told())
             until(lambda: "tideboard_app_threads " in told())
             assert "tideboard_client_connect_seconds_count 1.0" in told()
+            ready = httpx.get(f"{app.base_url}/api/health/ready", trust_env=False)
+            assert (ready.status_code, ready.json()) == (200, {"ready": True, "trouble": None})
+            gateway.kill()
+            until(lambda: httpx.get(f"{app.base_url}/api/health/ready", trust_env=False).status_code == 503)
+            assert httpx.get(f"{app.base_url}/api/health/live", trust_env=False).json() == {"live": True}
