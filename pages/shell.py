@@ -3,6 +3,7 @@
 import streamlit as st
 
 from realtime.ui.admin import may_administer
+from realtime.ui.notifications_hook import hold_inbox
 from realtime.ui.sidebar import MARK, brand, sidebar
 from realtime.ui.sign_in import gate, is_welcome
 from realtime.ui.tracking import note_page
@@ -53,6 +54,7 @@ page = st.navigation(
     position="sidebar" if is_in else "hidden",
 )
 gate()
+hold_inbox()
 sidebar()
 note_page(page.title)
 page.run()

@@ -23,6 +23,7 @@ from realtime.errors import NoticeError
 from realtime.notifications.acts import Asker, ToastAct, read_act
 from realtime.notifications.commands import Add, Clear, Command, Retell, Set
 from realtime.notifications.inbox_state import Inbox
+from realtime.notifications.model import State
 from realtime.notifications.notices import Notice, notification_of
 from realtime.notifications.rules import Rule
 from realtime.notifications.telling import commands_for
@@ -159,6 +160,16 @@ class Inboxes:
             person, Set(id=new_id(), at=self._now(), keys=(row.key,), mark="done", revision=row.revision)
         )
         return True
+
+    def clear_all(self, person: str) -> None:
+        """Put all rows away; what is critical and stands is only put aside. Raises NoticeError."""
+        inbox = self._copies.get(person).inbox
+        keys = tuple(row.key for row in inbox.rows.values() if row.marks.state is not State.DONE)
+        self._copies.centre_opened(person)
+        if keys:
+            self._sending.give(
+                person, Set(id=new_id(), at=self._now(), keys=keys, mark="done", revision=inbox.revision)
+            )
 
     def _do_to_toasts(self, person: str, act: ToastAct, *, now: float) -> None:
         if act.do == "toast-dismiss":

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.errors import NoticeError
-from realtime.notifications.model import MAX_ACTIONS, Action, Kind, Notification
+from realtime.notifications.model import MAX_ACTIONS, Action, Kind, Notification, Row, Severity, State
 from realtime.notifications.text import MAX_KEY_CHARS, MAX_MESSAGE_CHARS, MAX_TITLE_CHARS, clean, clip
 
 MAX_DURATION_S: Final = 3_600.0
@@ -30,6 +30,35 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     actions: tuple[Action, ...] = ()
     metadata: dict[str, Any] = {}
     key: str = ""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of an inbox, as a page reads it. `count` is how many events it stands for, `at` the time of the newest."""
+
+    id: str
+    type: Kind
+    severity: Severity
+    title: str
+    message: str
+    at: float
+    count: int
+    key: str
+    why: str
+    is_read: bool
+    needs_acknowledgement: bool
+    actions: tuple[Action, ...] = ()
+    metadata: dict[str, Any] = {}
+
+
+def shown_of(row: Row) -> Shown:
+    """Return a row as a page reads it."""
+    newest = row.newest
+    return Shown(
+        id=newest.id, type=newest.kind, severity=row.severity, title=newest.title, message=newest.message,
+        at=row.last_at, count=row.count, key=row.key, why=newest.why, actions=newest.actions,
+        metadata=newest.metadata, is_read=row.marks.state in (State.READ, State.DONE),
+        needs_acknowledgement=row.needs_acknowledgement,
+    )  # fmt: skip
 
 
 def read_notice(value: Any) -> Notice:

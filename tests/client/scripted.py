@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from websockets.datastructures import Headers
@@ -16,6 +16,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+from realtime.notifications.commands import read_command
+from realtime.notifications.inbox import apply_all, inbox_value
+from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.events import Envelope, encode_envelope
 from realtime.protocol.frames import (
     Command,
@@ -152,10 +155,22 @@ class ScriptedGateway:
             return None
         status = self.http_status.get(path, HTTPStatus.OK)
         with self.lock:
-            body = msgspec.json.encode(self._collections() if path == "/api/collections" else self._documents(path))
+            body = msgspec.json.encode(self._answer_to(path))
         return Response(
             status.value, status.phrase, Headers({"Content-Length": str(len(body)), "Connection": "close"}), body
         )
+
+    def _answer_to(self, path: str) -> Any:
+        if path == "/api/collections":
+            return self._collections()
+        return self._inbox(path) if path.startswith("/api/inbox/") else self._documents(path)
+
+    def _inbox(self, path: str) -> Any:
+        channel = f"inbox#{unquote(path.rpartition('/')[2])}"
+        stream = self.stream(channel)
+        commands = [read_command(msgspec.json.decode(one.data)["data"]["command"]) for one in stream]
+        position = {"epoch": self.epochs[channel], "offset": len(stream)}
+        return {"inbox": inbox_value(apply_all(Inbox(), commands)), "position": position}
 
     def _collections(self) -> Any:
         names = [channel.partition(":")[2] for channel in self.streams if channel.startswith("collection:")]

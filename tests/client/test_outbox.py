@@ -327,3 +327,33 @@ def test_whoever_listens_and_stumbles_stops_nothing(tmp_path: Path, caplog: pyte
         assert future.result(WAIT_S)
     assert "stumbled" in caplog.text
     assert len(heard) > 1
+
+
+def _command(identifier: str, user: str = "ann") -> Envelope:
+    """Make an event of somebody's inbox."""
+    data = {"user": user, "command": {"do": "clear-history", "id": identifier, "at": 1.0}}
+    return Envelope(id=identifier, source="/t", type="inbox:command", specversion="1.0", data=data)
+
+
+def test_what_is_done_to_one_inbox_goes_in_order(bench: Bench) -> None:
+    """One after the other for each person, side by side for different ones; it isn't told among changes."""
+    bench.outbox.attach(bench.way)
+    for identifier, user in (("1", "ann"), ("2", "ann"), ("3", "bob")):
+        bench.outbox.put(_command(identifier, user))
+    assert [bench.way.next(index)[0] for index in range(2)] == ["1", "3"]
+    assert [entry.key[1] for entry in bench.outbox.waiting_for("inbox#ann")] == ["1", "2"]
+    bench.way.ack(0)
+    assert bench.way.next(2)[0] == "2"
+    assert list(bench.listener.entries) == []
+
+
+def test_a_refused_command_of_an_inbox_is_given_up_and_holds_nothing_back(bench: Bench) -> None:
+    """Nobody would decide on it; the next goes on, and nothing of it is left on the disk."""
+    bench.outbox.attach(bench.way)
+    first, second = bench.outbox.put(_command("1")), bench.outbox.put(_command("2"))
+    bench.way.fail(0, EventError("bad_command", "It makes no sense."))
+    assert isinstance(first.exception(WAIT_S), EventError)
+    bench.way.ack(1)
+    assert second.result(WAIT_S).position.offset == 1
+    bench.reopen()
+    assert bench.outbox.entries == ()

@@ -137,3 +137,16 @@ def test_ten_thousand_keys_are_remembered_in_the_room_of_a_few() -> None:
     plan = show(Toasts(), *(notice(f"k{n}") for n in range(10_000)))
     assert len(plan.lately) == KEYS_KEPT
     assert plan.more == 9_997
+
+
+def test_a_sound_is_counted_with_its_toast_and_without_one() -> None:
+    """Whoever sees the count rise plays one; what is put off for its storm or was sent away makes none."""
+    loud = Preferences(sound=True)
+    each = notice("a", severity="error")
+    plan = plans.shown(Toasts(), each, decide(each, loud, NOW), now=NOW)
+    assert plan.rung == 1
+    plan = plans.dismissed(plan, "a", now=NOW)
+    assert plans.shown(plan, each, decide(each, loud, NOW), now=NOW).rung == 1
+    quiet = Preferences(sound=True, toasts=False)
+    assert plans.shown(Toasts(), each, decide(each, quiet, NOW), now=NOW).rung == 1
+    assert plans.shown(Toasts(), each, decide(each, Preferences(), NOW), now=NOW).rung == 0
