@@ -264,7 +264,10 @@ EVERYTHING: Final = Profile((Grant(actions=frozenset(ACTIONS), collections=("*",
 @lru_cache(maxsize=20_000)
 def _sight(grants: frozenset[Grant], channel: str) -> Sight | None:
     found = [grant for grant in grants if "read" in grant.actions and grant.names(channel)]
-    return Sight(found) if found else None
+    if not found:
+        return None
+    # Rows and fields are of documents; the other channels have none.
+    return PLAIN if collection_of(channel) is None else Sight(found)
 
 
 def _plain(grant: Grant) -> tuple[Any, ...]:

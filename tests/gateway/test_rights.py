@@ -111,6 +111,14 @@ def test_a_sight_says_how_much_of_a_channel_is_seen() -> None:
     assert some.shown({"id": "a"}) is None
 
 
+def test_rows_and_fields_are_of_documents_alone() -> None:
+    """Who sees some orders, or some of their fields, hears of the system whole."""
+    for role in ("clerk", "north"):
+        sight = rights().profile((role,)).sight("system")
+        assert sight is not None
+        assert sight.is_plain
+
+
 def test_of_several_roles_each_document_is_seen_by_what_is_about_it() -> None:
     """A clerk sees all orders with fields kept back; one who is in the north as well, those of the north whole."""
     sight = rights().profile(("clerk", "north")).sight("collection:orders")
