@@ -151,6 +151,9 @@ class Settings:
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
     ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"], Meta(description="How the log is written: for people, or one JSON object a line")
+    ] = "text"
     paint_hz: Annotated[
         float, Meta(ge=0.2, le=60, description="Most updates a second that one view sends to a tab")
     ] = 10.0

@@ -43,6 +43,20 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path, *, steps: Seque
     return found
 
 
+def check_format(path: Path, *, known: int) -> None:
+    """Refuse a file that a newer version of Tideboard has written, before anything is opened. Raises StartError.
+
+    What isn't there, or can't be read, is left for its own room to say.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = version_of(connection)
+    except (sqlite3.Error, ValueError):
+        return
+    if found > known:
+        raise StartError(too_new(path, found, known=known))
+
+
 def version_of(connection: sqlite3.Connection) -> int:
     """Read a file's version; 0 when it has no tables yet. Raises sqlite3.Error."""
     with closing(connection.execute(_VERSION)) as rows:

@@ -33,8 +33,10 @@ from realtime.client.consumer import consumer_name
 from realtime.client.flags import FlagWatch
 from realtime.client.inboxes import Inboxes
 from realtime.client.memory import FILE_NAME as MEMORY_NAME
+from realtime.client.memory import STEPS as MEMORY_STEPS
 from realtime.client.memory import Memory
 from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
+from realtime.client.outbox_file import STEPS as OUTBOX_STEPS
 from realtime.client.outbox_file import OutboxFile
 from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
@@ -43,6 +45,7 @@ from realtime.gateway.doorway import Doorway, hush, make_room
 from realtime.gateway.exposure import Threshold, check_exposure
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
+from realtime.gateway.formats import FORMATS as GATEWAY_FORMATS
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http_state import answer_live, answer_metrics, answer_ready
 from realtime.gateway.page_headers import PageHeaders, under
@@ -50,12 +53,16 @@ from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import mint
 from realtime.live.live import Live
 from realtime.live.runtime import Runtime, install, uninstall
+from realtime.logs import set_up
+from realtime.migrations import check_format
 from realtime.notifications.tables import rules_from
 from realtime.protocol.roles import APP
 from realtime.sample import Sample
 from realtime.store import Store
 from realtime.ui.sign_in import check_sign_in
 
+FORMATS: Final = {**GATEWAY_FORMATS, OUTBOX_NAME: len(OUTBOX_STEPS), MEMORY_NAME: len(MEMORY_STEPS)}
+"""Every database that may be in a data folder, and the newest version of its tables that is known here."""
 _ASSETS: Final = Path(__file__).parent / "ui" / "assets"
 _TOKEN_S: Final = 3600
 _USER: Final = "tideboard"
@@ -73,11 +80,18 @@ def compose() -> Process:
         if settings.gateway_url is None:
             with claimed(settings.data_dir):
                 pass  # claimed for good by the gateway; here only so that a refusal comes before the server starts
+        for name, known in FORMATS.items():
+            check_format(settings.data_dir / name, known=known)
         OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
         rules_from(settings.rules)
         process = Process(settings, has_sign_in=check_sign_in())
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
+    set_up(
+        level=settings.log_level,
+        is_json=settings.log_format == "json",
+        hidden=(settings.secret, settings.api_key, settings.gateway_token),
+    )
     process.guard()
     return process
 

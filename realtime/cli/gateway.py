@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from realtime.cli.address import current_settings
+from realtime.logs import set_up
 
 
 @click.command()
@@ -36,5 +36,9 @@ def gateway(host: str, port: int, data: Path | None) -> None:
     settings = current_settings()
     if data is not None:
         settings = replace(settings, data_dir=Path.cwd() / data)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up(
+        level=settings.log_level,
+        is_json=settings.log_format == "json",
+        hidden=(settings.secret, settings.api_key, settings.gateway_token),
+    )
     serve(settings, host=host, port=port, on_listening=lambda address: click.echo(f"Tideboard's gateway: {address}"))

@@ -20,7 +20,7 @@ FILE_NAME: Final = "derived.db"
 STREAMS_KEPT: Final = 2_000
 _LOG: Final = logging.getLogger(__name__)
 _OFFSET_BITS: Final = 40
-_STEPS: Final = (
+STEPS: Final = (
     """
     CREATE TABLE streams (
         key INTEGER PRIMARY KEY, rows TEXT NOT NULL, channel TEXT NOT NULL, epoch TEXT NOT NULL, nonce TEXT NOT NULL,
@@ -140,7 +140,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        bring_up_to_date(connection, path, steps=_STEPS)
+        bring_up_to_date(connection, path, steps=STEPS)
     except BaseException:
         connection.close()
         raise

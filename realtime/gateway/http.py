@@ -64,7 +64,7 @@ def _handler(endpoint: Endpoint, api: Callable[[], Api], *, gate: Gate, authoriz
     group, _, method = endpoint.handler.partition(".")
 
     if endpoint.handler == "state.live":
-        return answer_live  # also while there is nothing else to answer
+        return guarded(answer_live, gate=gate, authorize=_admit_all)  # also while there is nothing else to answer
 
     async def answer(request: Request) -> Response:
         response: Response = await getattr(getattr(api(), group), method)(request)

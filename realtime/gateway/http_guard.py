@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
 from typing import Final, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from realtime import logs
 from realtime.errors import CommandError, ConflictError, EventError, NotRunning, StorageError
 from realtime.gateway.asking import KEY, Asker, asker_of, asking
 from realtime.gateway.http_access import IDENTITY, TOKEN_IN_URL, bearer_in, has_token_in_url, identity_of
@@ -30,7 +33,10 @@ _NO_STORE: Final = "no-store"
 _ALLOWED_HEADERS: Final = (
     "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key"
 )
-_EXPOSED_HEADERS: Final = "ETag, Location, Retry-After"
+_EXPOSED_HEADERS: Final = "ETag, Location, Retry-After, X-Request-ID"
+REQUEST_ID: Final = "X-Request-ID"
+_OWN_FAULT: Final = 500
+_LOG: Final = logging.getLogger(__name__)
 _PREFLIGHT_S: Final = "600"
 
 
@@ -38,8 +44,13 @@ def guarded(handler: Handler, *, gate: Gate, authorize: Authorize) -> Handler:
     """Wrap a handler: refuse foreign pages, strangers and the too fast; turn Tideboard's errors into answers."""
 
     async def answer(request: Request) -> Response:
-        peer = gate.peer_of(request.scope)
-        return dressed(await _answer(request, peer), request, peer, gate=gate)
+        with logs.request(request.headers.get(REQUEST_ID)) as known:
+            began = perf_counter()
+            peer = gate.peer_of(request.scope)
+            response = dressed(await _answer(request, peer), request, peer, gate=gate)
+            response.headers[REQUEST_ID] = known
+            _tell(request, response.status_code, perf_counter() - began)
+            return response
 
     async def _answer(request: Request, peer: Peer) -> Response:
         refusal = _objection(gate, request, peer)
@@ -62,8 +73,20 @@ def guarded(handler: Handler, *, gate: Gate, authorize: Authorize) -> Handler:
             return answer_to(error)
         except ClientDisconnect:
             return Response(status_code=400)
+        except Exception:  # a mistake of ours: whoever asked gets an answer with the id that the log has it under
+            _LOG.exception("%s %s failed", request.method, request.url.path)
+            return problem("internal", "This failed in the gateway itself; its log says why.", status=500)
 
     return answer
+
+
+def _tell(request: Request, status: int, seconds: float) -> None:
+    """Log an answer; those that are the gateway's own fault so that they are seen."""
+    level = logging.WARNING if status >= _OWN_FAULT else logging.DEBUG
+    if _LOG.isEnabledFor(level):
+        fields = {"method": request.method, "path": request.url.path, "status": status, "ms": round(seconds * 1000, 1)}
+        words = "%s %s: %d in %.1f ms"
+        _LOG.log(level, words, request.method, request.url.path, status, seconds * 1000, extra={"fields": fields})
 
 
 def preflight(methods: Iterable[str], *, gate: Gate) -> Handler:

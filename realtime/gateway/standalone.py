@@ -16,12 +16,14 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import LOGGING_CONFIG
 
 from realtime.config import Settings
 from realtime.errors import StartError
 from realtime.gateway.doorway import Doorway, hush, make_room
 from realtime.gateway.exposure import check_exposure
 from realtime.gateway.facade import Gateway
+from realtime.gateway.formats import check_formats
 
 _LOG: Final = logging.getLogger(__name__)
 _GRACE_S: Final = 2
@@ -37,6 +39,7 @@ def serve(
     sentence, when the port is in use, the data folder can't be used, or others reach `host` and there is no secret.
     """
     check_exposure(host, settings, option="--host")
+    check_formats(settings.data_dir)
     with _listening(host, port) as listener:
         asyncio.run(_serve(settings, listener, on_listening))
 
@@ -56,6 +59,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     hush()
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off", access_log=False, log_level=settings.log_level,
+        log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
         timeout_graceful_shutdown=_GRACE_S, ws_max_size=settings.max_body_bytes + 65_536, ws_per_message_deflate=False,
         http=Doorway(gateway.gate).protocol(), proxy_headers=False,
     )  # fmt: skip
