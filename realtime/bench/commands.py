@@ -82,22 +82,23 @@ def ingest(batch: int, duration: float, producers: int, json_path: Path | None) 
 
 @bench.command()
 @click.option("--tabs", "counts", default="1,100", show_default=True, callback=lambda *a: _counts(a[2]), help="Crowds.")
+@click.option("--views", type=click.IntRange(1, 5), default=1, show_default=True, help="Distinct pages they show.")
 @click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
 @click.option("--duration", type=click.FloatRange(1, 3600), default=15.0, show_default=True, help="Seconds per crowd.")
 @JSON_OPTION
-def tabs(counts: tuple[int, ...], rate: float, duration: float, json_path: Path | None) -> None:
-    """Compare the server's CPU for few and many tabs on one page, and count what a hidden tab is sent.
+def tabs(counts: tuple[int, ...], views: int, rate: float, duration: float, json_path: Path | None) -> None:
+    """Compare the server's CPU for few and many tabs, time how soon each is told, and count what a hidden one is sent.
 
-    The tabs are simulated: they say what one real page said.
+    The tabs are simulated: each has its page run over Streamlit's socket, and follows its panels on the live channel.
 
     \b
     Example:
-        python -m realtime bench tabs --tabs 1,100
+        python -m realtime bench tabs --tabs 1,300 --views 5
     """
     from realtime.bench.tabs import measure_tabs, table_of
 
     def measure(say: Callable[[str], None]) -> Any:
-        return measure_tabs(counts=counts, rate=rate, duration_s=duration, say=say)
+        return measure_tabs(counts=counts, views=views, rate=rate, duration_s=duration, say=say)
 
     _measure(measure, table_of, json_path)
 

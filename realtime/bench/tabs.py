@@ -1,35 +1,56 @@
-"""Measures what many tabs on one page cost the server beside a single one, and that a hidden tab is sent nothing."""
+"""Measures what many tabs over a few distinct views cost the server, and how soon a change is in each of them."""
 
 from __future__ import annotations
 
-import asyncio
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
+from urllib.parse import urlencode
 
+import msgspec
 from rich.table import Table
 
 from realtime.bench import report
 from realtime.bench.events import COLLECTION, as_array, reading
 from realtime.bench.latency import POINTS
-from realtime.bench.launch import running_app
+from realtime.bench.launch import clean_environment, import_path, running_app
 from realtime.bench.pace import pace_for
 from realtime.bench.posting import Producer, post_readings
 from realtime.bench.process import Process
-from realtime.bench.simulated import Script, SimulatedTab, open_simulated, take_down, until_quiet
+from realtime.bench.spread import Spread, spread_of
+from realtime.bench.tab_crowd import Order, Sum
+from realtime.errors import StartError
+
+_HEAD_START_S: Final = 0.3
+_SETTLE_S: Final = 2.0
+_IDLE_S: Final = 5.0
+MOST_VIEWS: Final = 5
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """What one number of tabs cost. CPU in cores; bytes and pushes are those of one tab."""
+    """What one number of tabs cost. CPU in cores; bytes and pushes are those of one tab; times in ms.
+
+    `above_idle` is the server's CPU while events come, less what it uses with the same tabs while none do.
+    `late_opened_ms` is how long one more tab took from its first byte to every panel's first value.
+    """
 
     tabs: int
+    views: int
     server_cpu: float
+    above_idle: float
+    time: Spread | None
+    missing: int
     pushes_per_tab: float
     bytes_per_tab: float
     fewest_pushes: int
+    late_opened_ms: float
+    memory_bytes: int
 
 
 @dataclass(frozen=True)
@@ -38,41 +59,48 @@ class Tabs:
 
     rate: float
     duration_s: float
-    panels: int
     crowds: tuple[Crowd, ...]
     ratio: float
     hidden_bytes: int
     hidden_heartbeats: int
 
 
-HIDDEN: Final = {"visible": False}
-
-
-def measure_tabs(*, counts: Sequence[int], rate: float, duration_s: float, say: Callable[[str], None]) -> Tabs:
-    """Start the app, see what a real page says, and let that many simulated tabs say it too.
+def measure_tabs(
+    *, counts: Sequence[int], views: int, rate: float, duration_s: float, say: Callable[[str], None]
+) -> Tabs:
+    """Start the app and open that many tabs over so many views, each time anew.
 
     Raises StartError when something can't be started, PostFailed when events weren't stored.
     """
     with running_app() as app:
         posts = _Posts(app, rate=rate, duration_s=duration_s)
         posts.fill()
-        script = take_down(f"{app.base_url}/collections?collection={COLLECTION}")
         crowds = []
         for count in counts:
-            say(f"{count} tab(s) with {script.views} panels each, {rate:g} events/s for {duration_s:g} s")
-            crowds.append(asyncio.run(_crowd(app, script, posts, count=count)))
+            say(f"{count} tab(s) over {views} view(s), {rate:g} events/s for {duration_s:g} s")
+            crowds.append(_measure(app, posts, count=count, views=views))
         say("one hidden tab")
-        hidden_bytes, heartbeats = asyncio.run(_hidden(script, posts))
+        hidden = _hidden(app, posts)
     by_size = sorted(crowds, key=lambda crowd: crowd.tabs)
     return Tabs(
         rate=rate,
         duration_s=duration_s,
-        panels=script.views,
         crowds=tuple(crowds),
         ratio=by_size[-1].server_cpu / max(by_size[0].server_cpu, 1e-9),
-        hidden_bytes=hidden_bytes,
-        hidden_heartbeats=heartbeats,
+        hidden_bytes=sum(hidden.bytes_received),
+        hidden_heartbeats=hidden.heartbeats,
     )
+
+
+def addresses(run: str, *, views: int) -> list[str]:
+    """Name pages that all show the newest readings of a run and have no view in common but the sidebar's."""
+    places = (
+        {"collection": COLLECTION},
+        {"collection": COLLECTION, "q": run},
+        {"collection": COLLECTION, "sort": "-value"},
+        {"collection": COLLECTION, "q": run, "sort": "-value"},
+    )
+    return [*(f"collections?{urlencode(place)}" for place in places), "?"][:views]
 
 
 class _Posts:
@@ -82,73 +110,145 @@ class _Posts:
         self._app = app
         self._rate = rate
         self._duration_s = duration_s
-        self._name = uuid.uuid4().hex[:8]
         self._next = POINTS + 1
+        self.name = uuid.uuid4().hex[:8]
 
     def fill(self) -> None:
         """Post as many readings as the chart has points."""
         producer = Producer(self._app.base_url)
-        producer.post(as_array([reading(number, run=self._name) for number in range(1, POINTS + 1)]))
+        producer.post(as_array([reading(number, run=self.name) for number in range(1, POINTS + 1)]))
         producer.close()
 
+    def order(self) -> Order:
+        """Say what the next run will be, so that its readings can be watched for. `run` has to follow at once."""
+        self._pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._rate, duration_s=self._duration_s)
+        return Order(
+            do="count",
+            run=self.name,
+            first=self._next,
+            start=self._pace.start,
+            rate=self._rate,
+            events=self._pace.count,
+        )
+
     def run(self) -> None:
-        """Post one run. Raises PostFailed when any of it wasn't stored."""
-        pace = pace_for(start=time.time() + 0.1, rate=self._rate, duration_s=self._duration_s)
-        post_readings(self._app.base_url, pace, run=self._name, first=self._next)
-        self._next += pace.count
+        """Post the run. Raises PostFailed when any of it wasn't stored."""
+        post_readings(self._app.base_url, self._pace, run=self.name, first=self._next)
+        self._next += self._pace.count
 
 
-async def _crowd(app: Process, script: Script, posts: _Posts, *, count: int) -> Crowd:
-    async with open_simulated(script, count=count) as tabs:
-        await until_quiet(lambda: sum(tab.pushes for tab in tabs), within_s=3)
-        for tab in tabs:
-            tab.reset()
-        cpu, began = app.cpu_s(), time.monotonic()
-        await asyncio.to_thread(posts.run)
-        seconds = time.monotonic() - began
-        used = app.cpu_s() - cpu
-        await until_quiet(lambda: sum(tab.pushes for tab in tabs), within_s=3)
-        return _sum_up(tabs, count=count, server_cpu=used / seconds)
+class _Crowd:
+    """A running crowd of tabs. A context manager: leaving it ends the process."""
+
+    def __init__(self, app: Process, pages: Sequence[str], *, count: int) -> None:
+        command = [sys.executable, "-m", "realtime.bench.tab_crowd", app.base_url, str(count), *pages]
+        self._popen = subprocess.Popen(  # noqa: S603 - our own interpreter with our own arguments
+            command, env={**clean_environment({}), "PYTHONPATH": import_path()},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        self.opened = self._told()
+
+    def tell(self, order: Order) -> Sum:
+        """Give an order and return the answer."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(msgspec.json.encode(order).decode() + "\n")
+        self._popen.stdin.flush()
+        return self._told()
+
+    def _told(self) -> Sum:
+        assert self._popen.stdout is not None
+        line = self._popen.stdout.readline()
+        told = msgspec.json.decode(line, type=Sum) if line else Sum(problem="The simulated tabs ended unasked.")
+        if told.problem:
+            self.__exit__(None, None, None)
+            raise StartError(told.problem)
+        return told
+
+    def __enter__(self) -> _Crowd:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._popen.stdin.close()
+        try:
+            self._popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+        self._popen.stdout.close()
 
 
-def _sum_up(tabs: Sequence[SimulatedTab], *, count: int, server_cpu: float) -> Crowd:
+def _measure(app: Process, posts: _Posts, *, count: int, views: int) -> Crowd:
+    pages = addresses(posts.name, views=views)
+    with _Crowd(app, pages, count=count) as crowd:
+        time.sleep(_SETTLE_S)
+        idle = _cpu_of(app, lambda: time.sleep(_IDLE_S))
+        crowd.tell(posts.order())
+        used = _cpu_of(app, posts.run)
+        told = crowd.tell(Order(do="sum"))
+        with _Crowd(app, pages, count=1) as late:
+            opened_ms = late.opened.opened_ms[0]
+        memory_bytes = app.memory_bytes()
     return Crowd(
         tabs=count,
-        server_cpu=server_cpu,
-        pushes_per_tab=sum(tab.pushes for tab in tabs) / max(count, 1),
-        bytes_per_tab=sum(tab.bytes_received for tab in tabs) / max(count, 1),
-        fewest_pushes=min((tab.pushes for tab in tabs), default=0),
+        views=min(views, count),
+        server_cpu=used,
+        above_idle=max(0.0, used - idle),
+        time=spread_of(told.times_ms),
+        missing=told.missing,
+        pushes_per_tab=sum(told.pushes) / max(count, 1),
+        bytes_per_tab=sum(told.bytes_received) / max(count, 1),
+        fewest_pushes=min(told.pushes, default=0),
+        late_opened_ms=opened_ms,
+        memory_bytes=memory_bytes,
     )
 
 
-async def _hidden(script: Script, posts: _Posts) -> tuple[int, int]:
-    async with open_simulated(script, count=1) as (tab,):
-        await tab.say(HIDDEN)
-        await until_quiet(lambda: tab.bytes_received)
-        tab.reset()
-        await asyncio.to_thread(posts.run)
-        await asyncio.sleep(1.0)
-        return tab.bytes_received, tab.heartbeats
+def _cpu_of(app: Process, do: Callable[[], None]) -> float:
+    """Return the share of a core that the app used while something was done."""
+    cpu, began = app.cpu_s(), time.monotonic()
+    do()
+    return (app.cpu_s() - cpu) / (time.monotonic() - began)
+
+
+def _hidden(app: Process, posts: _Posts) -> Sum:
+    with _Crowd(app, addresses(posts.name, views=1), count=1) as crowd:
+        crowd.tell(Order(do="hide"))
+        crowd.tell(posts.order())
+        posts.run()
+        return crowd.tell(Order(do="sum"))
 
 
 def table_of(outcome: Tabs) -> Table:
     """Lay the outcome out for people."""
     rows = [
         [
-            str(crowd.tabs),
+            f"{crowd.tabs} / {crowd.views}",
             report.percent(crowd.server_cpu),
+            report.percent(crowd.above_idle),
+            *report.spread_cells(crowd.time)[:3],
+            f"{crowd.missing:,}",
             f"{crowd.pushes_per_tab:,.0f}",
-            f"{crowd.fewest_pushes:,}",
             f"{crowd.bytes_per_tab / 1024:,.0f} KiB",
+            report.milliseconds(crowd.late_opened_ms),
+            f"{crowd.memory_bytes / 2**20:,.0f} MiB",
         ]
         for crowd in outcome.crowds
     ]
     return report.table_of(
-        f"Tabs on one page · {outcome.panels} panels · {outcome.rate:g} events/s for {outcome.duration_s:g} s",
-        columns=["tabs", "server CPU", "pushes/tab", "fewest", "bytes/tab"],
+        f"Tabs · {outcome.rate:g} events/s for {outcome.duration_s:g} s",
+        columns=[
+            "tabs / views", "server CPU", "above idle", "p50 ms", "p95", "p99", "missing", "pushes/tab", "bytes/tab",
+            "one more opens in ms", "memory",
+        ],
         rows=rows,
         caption=(
+            "Each tab speaks Streamlit's socket and the live channel. "
+            "Times from the moment a POST was due to the push that tells of it.\n"
             f"Most tabs against fewest: {outcome.ratio:.2f} × the server's CPU (of one core). "
             f"A hidden tab was sent {outcome.hidden_bytes} bytes (and {outcome.hidden_heartbeats} heartbeats)."
         ),
-    )
+    )  # fmt: skip

@@ -85,13 +85,16 @@ def test_latency_sees_every_event_on_every_way() -> None:
 
 
 @pytest.mark.browser
-def test_tabs_are_all_sent_the_same_and_a_hidden_one_nothing() -> None:
-    """What one simulated tab is sent, every other is; not a byte goes to one that hid."""
+def test_every_tab_is_told_of_every_event_and_a_hidden_one_of_nothing() -> None:
+    """Over two distinct views as well; not a byte goes to one that hid."""
     before = started_by_us()
-    outcome = measure_tabs(counts=(1, 4), rate=5, duration_s=1, say=lambda _text: None)
-    assert [crowd.tabs for crowd in outcome.crowds] == [1, 4]
-    assert outcome.panels >= 3
+    outcome = measure_tabs(counts=(1, 4), views=2, rate=5, duration_s=1, say=lambda _text: None)
+    assert [(crowd.tabs, crowd.views) for crowd in outcome.crowds] == [(1, 1), (4, 2)]
     for crowd in outcome.crowds:
-        assert crowd.fewest_pushes == crowd.pushes_per_tab > 0
+        assert crowd.missing == 0
+        assert crowd.time is not None
+        assert crowd.time.count == 5 * crowd.tabs
+        assert crowd.fewest_pushes > 0
+        assert crowd.late_opened_ms > 0
     assert outcome.hidden_bytes == 0
     assert started_by_us() <= before

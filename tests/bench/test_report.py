@@ -76,10 +76,11 @@ def test_a_table_of_ingest_shows_events_a_second() -> None:
 
 def test_a_table_of_tabs_says_the_ratio_and_what_a_hidden_tab_got() -> None:
     """These two are what the benchmark is for."""
-    crowd = tabs.Crowd(tabs=100, server_cpu=0.1, pushes_per_tab=75, bytes_per_tab=2048, fewest_pushes=75)
-    outcome = tabs.Tabs(
-        rate=5, duration_s=15, panels=4, crowds=(crowd,), ratio=1.234, hidden_bytes=0, hidden_heartbeats=1
-    )
+    crowd = tabs.Crowd(
+        tabs=100, views=5, server_cpu=0.1, above_idle=0.08, time=SPREAD, missing=0, pushes_per_tab=75,
+        bytes_per_tab=2048, fewest_pushes=75, late_opened_ms=321, memory_bytes=2**20,
+    )  # fmt: skip
+    outcome = tabs.Tabs(rate=5, duration_s=15, crowds=(crowd,), ratio=1.234, hidden_bytes=0, hidden_heartbeats=1)
     text = printed(tabs.table_of(outcome))
     assert "1.23 ×" in text
     assert "sent 0 bytes (and 1 heartbeats)" in text
