@@ -145,6 +145,27 @@ def herd(connections: int, json_path: Path | None) -> None:
 
 
 @bench.command()
+@click.option("--events", type=click.IntRange(1, 600), default=300, show_default=True, help="How many deserve notice.")
+@click.option("--rate", type=click.FloatRange(0.1, 8), default=5.0, show_default=True, help="Events a second.")
+@JSON_OPTION
+def notifications(events: int, rate: float, json_path: Path | None) -> None:
+    """Time notices from their event's POST to the toast on a tab's live channel, through gateway and app.
+
+    The tab is simulated: it runs the page's script, and takes the toasts of whoever is at it.
+
+    \b
+    Example:
+        python -m realtime bench notifications --events 300 --rate 5
+    """
+    from realtime.bench.notifications import measure_notifications, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_notifications(events=events, rate=rate, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
 @click.option("--seconds", type=click.FloatRange(5, 86_400), default=300.0, show_default=True, help="How long to soak.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides which faults come when.")
 @click.option("--rate", type=click.FloatRange(1, 1000), default=50.0, show_default=True, help="Events a second.")

@@ -34,7 +34,7 @@ def add(inbox: Inbox, command: Add) -> Inbox:
     is_storm = len(times) >= STORM_COUNT and command.at - times[-STORM_COUNT] <= STORM_S
     inbox = _counted(inbox, family, (*times, *[command.at] * min(fresh.count, STORM_COUNT)))
     if row is None and _has_no_room(inbox, notification, is_storm=is_storm):
-        notification = _storm_of(notification, family)
+        notification = _storm_of(notification)
         row = inbox.rows.get(notification.key)
     count, revision = fresh.count, inbox.revision
     renewed = (
@@ -79,6 +79,11 @@ def retell(inbox: Inbox, command: Retell) -> Inbox:
 def family_of(notification: Notification) -> str:
     """Name the kind and collection whose storms are guarded against together."""
     return f"{notification.kind} {notification.about} {notification.collection or ''}".strip()
+
+
+def storm_key(notification: Notification) -> str:
+    """Name the row that counts what got no row of its own in a storm."""
+    return STORM_PREFIX + family_of(notification)
 
 
 class _Fresh(msgspec.Struct, frozen=True):
@@ -148,11 +153,11 @@ def _has_no_room(inbox: Inbox, notification: Notification, *, is_storm: bool) ->
     return notification.is_critical and sum(row.needs_acknowledgement for row in inbox.rows.values()) >= CRITICAL_KEPT
 
 
-def _storm_of(notification: Notification, family: str) -> Notification:
+def _storm_of(notification: Notification) -> Notification:
     where = f"in {notification.collection}" if notification.collection else f"about {notification.about}"
     return msgspec.structs.replace(
         notification,
-        key=STORM_PREFIX + family,
+        key=storm_key(notification),
         title=f"Storm: many notices {where}",
         message=f"They are counted here, so that nothing else is pushed out of sight. The newest: {notification.title}",
         actions=(),

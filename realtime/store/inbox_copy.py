@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from realtime.notifications import toasts as plan
+from realtime.notifications.adding import storm_key
 from realtime.notifications.centre import next_change_at
 from realtime.notifications.commands import Add, Command, Prefer
 from realtime.notifications.inbox_state import Inbox
@@ -140,10 +141,15 @@ def due_at(copy: InboxCopy, *, now: float) -> float | None:
 
 
 def _told(toasts: Toasts, notification: Notification, delivery: Delivery, *, inbox: Inbox, now: float) -> Toasts:
-    """Plan a toast, unless its row is out of sight for a while: somebody wanted it so."""
-    row = inbox.rows.get(notification.key)
-    is_still = row is not None and row.is_snoozed(now)
-    return toasts if is_still else plan.shown(toasts, notification, delivery, now=now)
+    """Plan a toast, unless its row is out of sight for a while: somebody wanted it so.
+
+    What got no row of its own in a storm has no toast of its own either: the storm has one.
+    """
+    row = inbox.rows.get(notification.key) or inbox.rows.get(storm_key(notification))
+    if row is None or row.is_snoozed(now):
+        return toasts
+    told = msgspec.structs.replace(row.newest, count=notification.count) if row.is_storm else notification
+    return plan.shown(toasts, told, delivery, now=now)
 
 
 def _timed(copy: InboxCopy, *, now: float) -> InboxCopy:

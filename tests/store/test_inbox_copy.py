@@ -118,6 +118,17 @@ def test_a_snoozed_row_stays_still() -> None:
     assert (copy.inbox.rows["a"].count, toasted(copy)) == (2, [])
 
 
+def test_a_storm_has_one_toast() -> None:
+    """What gets no row of its own gets no toast of its own: the storm's counts it."""
+    copy = opened()
+    for number in range(100):
+        copy = came(copy, adding(notice(f"k{number}", offset=number)))
+    assert toasted(copy) == ["~storm warning collections orders", "k19", "k18"]
+    assert copy.toasts.visible[0].title.startswith("Storm")
+    assert copy.toasts.visible[0].count == 80
+    assert copy.inbox.total == 100
+
+
 def test_preferences_count_from_the_moment_they_are_given() -> None:
     """Switched off here or in another place: no toast any more, the row all the same."""
     off = Prefer(id="p", at=NOW, preferences={"toasts": False})
