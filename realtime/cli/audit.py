@@ -14,8 +14,9 @@ import click
 import msgspec
 
 from realtime.cli.address import current_settings
-from realtime.gateway.audit_chain import Link, Row
+from realtime.gateway.audit_chain import Link
 from realtime.gateway.audit_file import FILE_NAME, AuditReader, Search
+from realtime.protocol.audit import AuditRow
 
 _COLUMNS: Final = ("number", "time", "actor", "action", "outcome", "target", "origin", "times", "detail", "hash")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -145,5 +146,5 @@ def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp() * 1000)
 
 
-def _moment(row: Row) -> str:
+def _moment(row: AuditRow) -> str:
     return datetime.fromtimestamp(row.time_ms / 1000, UTC).isoformat(timespec="milliseconds")

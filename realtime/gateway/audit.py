@@ -16,8 +16,8 @@ from realtime.errors import StorageError
 from realtime.gateway.audit_chain import LOST
 from realtime.gateway.audit_file import FILE_NAME, AuditFile, AuditReader
 from realtime.gateway.audit_words import Note, cleaner, fold
-from realtime.hub.notes import Outcome
 from realtime.metrics import AUDIT_LOST, AUDIT_ROWS
+from realtime.protocol.audit import Outcome
 
 MOST_WAITING: Final = 10_000
 _GATHER_S: Final = 0.1

@@ -13,24 +13,12 @@ from typing import Final
 
 import msgspec
 
+from realtime.protocol.audit import AuditRow
+
 RETENTION: Final = "audit.retention"
 """The action of the row that says which rows were let go: its target names the last of them."""
 LOST: Final = "audit.lost"
 """The action of the row that says how many notes found no room."""
-
-
-class Row(msgspec.Struct, frozen=True, rename="camel"):
-    """One line of the audit: who did or tried what, when, from where, how it went, how often in that moment."""
-
-    number: int
-    time_ms: int
-    actor: str
-    action: str
-    outcome: str
-    target: str = ""
-    origin: str = ""
-    detail: str = ""
-    times: int = 1
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -54,12 +42,12 @@ class Break:
 START: Final = Link(0, bytes(32))
 
 
-def digest_of(before: bytes, row: Row) -> bytes:
+def digest_of(before: bytes, row: AuditRow) -> bytes:
     """Return the SHA-256 of a row behind the hash `before`."""
     return hashlib.sha256(before + msgspec.json.encode(msgspec.structs.astuple(row))).digest()
 
 
-def last_let_go(row: Row) -> int | None:
+def last_let_go(row: AuditRow) -> int | None:
     """Return the number that a row of the retention says was the last to go; None for other rows."""
     if row.action != RETENTION:
         return None
@@ -68,7 +56,7 @@ def last_let_go(row: Row) -> int | None:
 
 
 def breaks(
-    rows: Iterable[tuple[Row, bytes]], *, anchor: Link, head: Link, witness: Link | None = None
+    rows: Iterable[tuple[AuditRow, bytes]], *, anchor: Link, head: Link, witness: Link | None = None
 ) -> Iterator[Break]:
     """Find where rows (with the hashes kept beside them) don't follow from the anchor to the head.
 

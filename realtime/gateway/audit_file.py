@@ -15,9 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from realtime.errors import StartError, StorageError
-from realtime.gateway.audit_chain import RETENTION, START, Break, Link, Row, breaks, digest_of
+from realtime.gateway.audit_chain import RETENTION, START, Break, Link, breaks, digest_of
 from realtime.gateway.audit_words import Note
 from realtime.migrations import bring_up_to_date
+from realtime.protocol.audit import AuditRow
 
 FILE_NAME: Final = "audit.db"
 _OWNER_ONLY: Final = 0o600
@@ -83,7 +84,7 @@ class AuditFile:
         head = self._head
         values: list[tuple[Any, ...]] = []
         for note in notes:
-            row = Row(head.number + 1, *note)
+            row = AuditRow(head.number + 1, *note)
             head = Link(row.number, digest_of(head.digest, row))
             values.append((*msgspec.structs.astuple(row), head.digest))
         with self._changing() as connection:
@@ -109,7 +110,7 @@ class AuditFile:
         note = Note(
             now_ms, "", RETENTION, "ok", target=f"row:{last}", detail=f"rows {first} to {last} were let go by their age"
         )
-        row = Row(self._head.number + 1, *note)
+        row = AuditRow(self._head.number + 1, *note)
         head = Link(row.number, digest_of(self._head.digest, row))
         with self._changing():
             (anchor,) = connection.execute("SELECT hash FROM rows WHERE number = ?", (last,)).fetchone()
@@ -150,14 +151,14 @@ class AuditReader:
             raise StorageError(f"There is no audit at {path}; name the data folder of a gateway that has run.")
         self._path = path
 
-    def page(self, search: Search, *, limit: int, before: int | None = None) -> list[Row]:
+    def page(self, search: Search, *, limit: int, before: int | None = None) -> list[AuditRow]:
         """Read the newest rows that match, newest first, from before a row's number on."""
         where, values = _condition(search, before)
         select = f"SELECT {_COLUMNS} FROM rows WHERE {where} ORDER BY number DESC LIMIT ?"  # noqa: S608  # our own
         with self._reading() as connection:
-            return [Row(*found) for found in connection.execute(select, (*values, limit))]
+            return [AuditRow(*found) for found in connection.execute(select, (*values, limit))]
 
-    def all(self, search: Search) -> Iterator[tuple[Row, bytes]]:
+    def all(self, search: Search) -> Iterator[tuple[AuditRow, bytes]]:
         """Read every row that matches with its hash, oldest first."""
         where, values = _condition(search, None)
         with self._reading() as connection:
@@ -168,7 +169,7 @@ class AuditReader:
         found: list[Break] = []
         count = 0
 
-        def counted(rows: Iterator[tuple[Row, bytes]]) -> Iterator[tuple[Row, bytes]]:
+        def counted(rows: Iterator[tuple[AuditRow, bytes]]) -> Iterator[tuple[AuditRow, bytes]]:
             nonlocal count
             for one in rows:
                 count += 1
@@ -194,10 +195,10 @@ class AuditReader:
             raise StorageError(f"The audit {self._path} can't be read ({error}).") from error
 
 
-def _rows(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[tuple[Row, bytes]]:
+def _rows(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> Iterator[tuple[AuditRow, bytes]]:
     select = f"SELECT {_COLUMNS}, hash FROM rows WHERE {where} ORDER BY number"  # noqa: S608  # our own conditions
     for *columns, digest in connection.execute(select, values):
-        yield Row(*columns), bytes(digest)
+        yield AuditRow(*columns), bytes(digest)
 
 
 def _condition(search: Search, before: int | None) -> tuple[str, tuple[Any, ...]]:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-OUTCOMES: Final = ("ok", "refused", "failed")
+from realtime.protocol.audit import OUTCOMES
+
 MOST_CHARS: Final = {"actor": 256, "action": 64, "target": 512, "origin": 128, "detail": 512}
 MOST_TARGETS: Final = 10
 """Rows that one actor's one action may take of one batch; more are told by what their targets have in common."""

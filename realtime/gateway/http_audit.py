@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,43 +14,14 @@ from realtime.config import Settings
 from realtime.errors import EventError
 from realtime.gateway.asking import current_asker
 from realtime.gateway.audit import Audit
-from realtime.gateway.audit_chain import Row
 from realtime.gateway.audit_file import Search
-from realtime.gateway.audit_words import OUTCOMES
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import number_in, read_json, reply
-from realtime.hub.notes import Outcome
+from realtime.protocol.audit import OUTCOMES, AuditNote, AuditPage, AuditVerdict
 from realtime.protocol.codes import ErrorCode, refuse
 
 _MOST_ROWS: Final = 1000
 _MOST_TEXT: Final = 200
-
-
-class AuditNote(msgspec.Struct, frozen=True):
-    """What an app saw somebody do: signing in, taking an export. `origin` is the address of their browser."""
-
-    action: Annotated[str, Meta(pattern=r"^[a-z][a-z.-]{0,63}$")]
-    actor: Annotated[str, Meta(max_length=256)]
-    outcome: Outcome = "ok"
-    target: Annotated[str, Meta(max_length=512)] = ""
-    detail: Annotated[str, Meta(max_length=512)] = ""
-    origin: Annotated[str, Meta(max_length=64)] = ""
-
-
-class AuditPage(msgspec.Struct, frozen=True):
-    """A page of the audit, newest first; `before` leads to the next one, and is null at the end."""
-
-    rows: list[Row]
-    before: int | None
-
-
-class AuditVerdict(msgspec.Struct, frozen=True, rename="camel"):
-    """Whether the chain holds: how many rows it has, where it ends, and where it is broken."""
-
-    is_whole: bool
-    rows: int
-    head: str
-    breaks: list[str]
 
 
 class AuditRoutes:

@@ -11,7 +11,8 @@ from typing import Final, TypeAlias
 
 from realtime.gateway.asking import Asker
 from realtime.gateway.records import Accepted, Stored
-from realtime.hub.notes import Notes, Outcome
+from realtime.hub.notes import Notes
+from realtime.protocol.audit import Outcome
 from realtime.protocol.events import InboxCommand
 
 MOST_NAMED: Final = 10

@@ -8,11 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway.endpoints import ENDPOINTS, Endpoint
-from realtime.gateway.http_audit import AuditNote, AuditPage, AuditVerdict
 from realtime.gateway.http_flags import FlagChange
 from realtime.gateway.ingest import Report
 from realtime.gateway.records import CriticalAt, DeadLetter, Redelivery, RefusalRow
 from realtime.notifications.inbox_state import Inbox
+from realtime.protocol.audit import AuditNote, AuditPage, AuditVerdict
 from realtime.protocol.channels import NAME_PATTERN
 from realtime.protocol.events import Envelope
 from realtime.protocol.flags import FlagsTold

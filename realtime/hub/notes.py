@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
-Outcome: TypeAlias = Literal["ok", "refused", "failed"]
+from realtime.protocol.audit import Outcome
 
 
 class Notes(Protocol):

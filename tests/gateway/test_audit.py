@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from realtime.errors import StartError, StorageError
 from realtime.gateway import audit as audit_module
 from realtime.gateway.audit import Audit
-from realtime.gateway.audit_chain import LOST, RETENTION, START, Break, Link, Row, breaks, digest_of
+from realtime.gateway.audit_chain import LOST, RETENTION, START, Break, Link, breaks, digest_of
 from realtime.gateway.audit_file import FILE_NAME, AuditFile, AuditReader, Search
 from realtime.gateway.audit_words import MASK, MOST_CHARS, MOST_TARGETS, Note, cleaner, fold
+from realtime.protocol.audit import AuditRow
 from tests.gateway.making import NOON
 
 SECRET = "s" * 40
@@ -74,7 +75,7 @@ def test_rows_are_read_back_newest_first_and_the_chain_holds(tmp_path: Path) -> 
     """With who, what, when, from where and how it went."""
     reader = filled(tmp_path)
     assert reader.page(Search(), limit=1) == [
-        Row(9, int(NOON * 1000), "ann", "write", "ok", "collection:orders/8", "::1", "", 1)
+        AuditRow(9, int(NOON * 1000), "ann", "write", "ok", "collection:orders/8", "::1", "", 1)
     ]
     assert [row.number for row in reader.page(Search(), limit=3, before=5)] == [4, 3, 2]
     found, head, count = reader.verify()
@@ -143,16 +144,16 @@ ROWS = st.lists(st.tuples(st.text(max_size=5), st.integers(0, 9)), min_size=1, m
 @given(made=ROWS, place=st.integers(0, 7), change=st.sampled_from(["change", "remove", "move", "repeat"]))
 def test_no_single_alteration_goes_unfound(made: list[tuple[str, int]], place: int, change: str) -> None:
     """Of any chain, at any place."""
-    chain: list[tuple[Row, bytes]] = []
+    chain: list[tuple[AuditRow, bytes]] = []
     for actor, time_ms in made:
-        row = Row(len(chain) + 1, time_ms, actor, "write", "ok")
+        row = AuditRow(len(chain) + 1, time_ms, actor, "write", "ok")
         chain.append((row, digest_of(chain[-1][1] if chain else START.digest, row)))
     head = Link(len(chain), chain[-1][1])
     assert list(breaks(chain, anchor=START, head=head)) == []
     place %= len(chain)
     row, digest = chain[place]
     if change == "change":
-        chain[place] = (Row(row.number, row.time_ms + 1, row.actor, row.action, row.outcome), digest)
+        chain[place] = (AuditRow(row.number, row.time_ms + 1, row.actor, row.action, row.outcome), digest)
     elif change == "repeat":
         chain.insert(place, chain[place])
     else:

@@ -147,14 +147,14 @@ async def _drain(opened: ClientConnection) -> None:
             pass
 
 
-async def _talk(neighbour: Wire, is_over: asyncio.Event) -> int:
-    """Publish and hear it again, until all is over; returns how often."""
+async def _talk(neighbour: Wire, is_over: asyncio.Event, *, top: int, seed: int) -> int:
+    """Publish behind the `top` and hear it again, in order, until all is over; returns how often."""
     number = 0
     while not is_over.is_set() or number < 5:
         number += 1
-        event = envelope(f"neighbour{number}", collection="mine")
+        event = envelope(f"neighbour{seed}-{number}", collection="mine")
         assert "error" not in await neighbour.ask("publish", channel="collection:mine", data=event)
-        assert (await neighbour.publication())["offset"] == number
+        assert (await neighbour.publication())["offset"] == top + number
     return number
 
 
@@ -165,9 +165,9 @@ async def assault(url: str, *, seed: int, frames: int) -> tuple[int, int]:
     async with connect(url, proxy=None, ping_interval=None) as opened:
         neighbour = Wire(opened)
         await neighbour.ask("connect")
-        await neighbour.ask("subscribe", channel="collection:mine")
+        top = (await neighbour.ask("subscribe", channel="collection:mine"))["subscribe"].get("offset", 0)
         is_over = asyncio.Event()
-        talking = asyncio.create_task(_talk(neighbour, is_over))
+        talking = asyncio.create_task(_talk(neighbour, is_over, top=top, seed=seed))
 
         async def one_after_the_other() -> None:
             nonlocal sent
