@@ -19,6 +19,13 @@ ADMIN = st.Page(
     url_path="admin",
     help="Switch parts off and back on while everything runs, and see how it goes.",
 )
+AUDIT = st.Page(
+    "audit.py",
+    title="Audit",
+    icon=":material/policy:",
+    url_path="audit",
+    help="Who did or tried what, when, from where, and how it went.",
+)
 page = st.navigation(
     [
         st.Page(
@@ -49,7 +56,7 @@ page = st.navigation(
             url_path="health",
             help="How the connection lives, how fast events get here, and how the app itself is doing.",
         ),
-        *([ADMIN] if is_in and may_administer() else []),
+        *([ADMIN, AUDIT] if is_in and may_administer() else []),
     ],
     position="sidebar" if is_in else "hidden",
 )

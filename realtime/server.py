@@ -28,6 +28,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from realtime.client import Outbox, WebSocketClient
+from realtime.client.audit import AuditBook
 from realtime.client.blocks import Blocks
 from realtime.client.consumer import consumer_name
 from realtime.client.flags import FlagWatch
@@ -164,6 +165,8 @@ class Process:
                 transport=settings.transport,
                 on_message=lambda data: flags.pushed(data) or self._blocks.pushed(data),
             )
+            audit = AuditBook(base_url, headers=partial(bearer, token))
+            stack.push_async_callback(asyncio.to_thread, audit.stop)
             inboxes = Inboxes(
                 self._store, client, rules=rules_from(settings.rules), on_refused=self._live.owners.refuse
             )
@@ -176,6 +179,7 @@ class Process:
                 inboxes=inboxes,
                 attendance=self._live.attendance,
                 flags=flags,
+                audit=audit,
                 blocks=self._blocks,
                 sample=sample,
             )

@@ -41,6 +41,18 @@ def put(base_url: str, path: str, *, content: Any, headers: Mapping[str, str], t
     )
 
 
+def post(base_url: str, path: str, *, content: Any, headers: Mapping[str, str], timeout_s: float) -> httpx.Response:
+    """Return the answer to one POST of a JSON value. Raises httpx.HTTPError."""
+    return httpx.post(
+        f"{base_url}{path}",
+        json=content,
+        headers=dict(headers),
+        timeout=timeout_s,
+        trust_env=is_far(base_url),
+        verify=_certificates() if base_url.startswith("https:") else False,
+    )
+
+
 def is_far(base_url: str) -> bool:
     """Tell whether an address is on another machine: a proxy meant for the world is of no use on this one."""
     host = urlsplit(base_url).hostname or ""

@@ -13,6 +13,7 @@ from realtime.errors import NotRunning
 
 if TYPE_CHECKING:
     from realtime.client import WebSocketClient
+    from realtime.client.audit import AuditBook
     from realtime.client.inboxes import Inboxes
     from realtime.config import Settings
     from realtime.live.assets import Assets
@@ -39,6 +40,7 @@ class Runtime:
     attendance: Attendance | None = None
     blocks: Blocks = field(default_factory=Blocks)
     flags: Any = None
+    audit: AuditBook | None = None
     sample: Any = None
 
 

@@ -8,6 +8,8 @@ import streamlit as st
 from pandas import DataFrame
 
 from realtime.live.runtime import current
+from realtime.ui.noting import noter
+from realtime.ui.person import current_person
 from realtime.ui.tracking import recorder
 from realtime.views import export
 from realtime.views.urls import Place
@@ -23,10 +25,11 @@ def export_menu(place: Place) -> None:
         st.markdown(f"**{plural(selected, 'document')}**" + (" that pass the filters" if scope else ""))
         st.caption("Times as ISO 8601 with offset. The file holds what is there when you click.")
         now = time.time()
-        record = recorder()
+        record, note = recorder(), noter(current_person().id)
 
         def exported(form: str) -> DataFrame:
             record("export", {"page": "Collections", "collection": collection, "format": form, "documents": selected})
+            note("export", target=f"collection:{collection}", detail=f"{form}, {plural(selected, 'document')}")
             return export.selected(store, collection, filters=filters)
 
         st.download_button(

@@ -14,7 +14,8 @@ import streamlit as st
 
 from realtime.errors import StartError
 from realtime.live.runtime import current
-from realtime.ui.standing import Person, TurnedAway, judge
+from realtime.ui.noting import note_once, noter
+from realtime.ui.standing import Person, TurnedAway, judge, person_id
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
 _KEYS: Final = ("client_id", "client_secret", "server_metadata_url")
@@ -63,7 +64,10 @@ def gate() -> None:
         return
     standing = _standing()
     if isinstance(standing, Person):
+        note_once("sign-in", actor=standing.id)
         return
+    if standing is not None:
+        note_once("sign-in", actor="", outcome="refused", detail=standing.reason)
     _door(standing)
     st.stop()
 
@@ -84,7 +88,7 @@ def signed_in_card(person: Person) -> None:
         st.markdown(f":material/person: **{_escaped(person.name)}**")
         if person.id != person.name:
             st.text(person.id)
-        st.button("Sign out", icon=":material/logout:", on_click=st.logout, width="stretch", key="sign-out")
+        st.button("Sign out", icon=":material/logout:", on_click=_leave, width="stretch", key="sign-out")
 
 
 def _standing() -> Person | TurnedAway | None:
@@ -120,7 +124,7 @@ def _behind(turned: TurnedAway | None) -> None:
         if turned is None or turned.is_stale:
             _ways_in()
         else:
-            st.button("Sign out", icon=":material/logout:", on_click=st.logout, width="stretch", key="sign-out")
+            st.button("Sign out", icon=":material/logout:", on_click=_leave, width="stretch", key="sign-out")
 
 
 def _ways_in() -> None:
@@ -130,6 +134,12 @@ def _ways_in() -> None:
             name, key=f"sign-in-{provider}", type="primary", icon=":material/login:", width="stretch",
             on_click=st.login, args=(provider,),
         )  # fmt: skip
+
+
+def _leave() -> None:
+    """Sign out, and have that noted."""
+    noter(person_id(st.user.to_dict()) or "")("sign-out")
+    st.logout()
 
 
 def _section() -> Mapping[str, Any] | None:
