@@ -93,6 +93,9 @@ class Audience:
     def broadcast(self, hub: Hub, stored: Stored) -> None:
         """Give a committed event to all who see it."""
         channel = stored.channel
+        if not self._is_anybody_restricted and not self._lens.follows(channel):
+            hub.broadcast(channel, publication_of(stored))
+            return
         first_for = {rows for rows, entry in self._lens.advance(stored) if entry.offset == 1}
         if first_for:
             # To who sees some rows only, a channel comes into being with the first of them.
@@ -101,14 +104,23 @@ class Audience:
                     self._introduce_to(member, channel, sight)
         whole = publication_of(stored)
         is_inbox = inbox_of(channel) is not None
+        others: list[tuple[str, bytes, int]] = []
         for group in hub.groups(channel):
             seen = PLAIN if is_inbox else self._groups[group][0].sight(channel)
             shown = None if seen is None else self._lens.shown(seen, stored)
-            if shown is not None:
-                data, offset = shown
-                is_same = data is whole.data and offset == whole.offset
-                publication = whole if is_same else replace(whole, data=data, offset=offset)
-                hub.broadcast(channel, publication, group=group)
+            if shown is None:
+                continue
+            data, offset = shown
+            if data is whole.data and offset == whole.offset:
+                hub.broadcast(channel, whole, group=group)  # one after the other, so that it is encoded once
+            else:
+                others.append((group, data, offset))
+        for group, data, offset in others:
+            hub.broadcast(channel, replace(whole, data=data, offset=offset), group=group)
+
+    @property
+    def _is_anybody_restricted(self) -> bool:
+        return len(self._groups) > ("" in self._groups)
 
     def _release(self, profile: Profile) -> None:
         profiles = self._groups[profile.key]

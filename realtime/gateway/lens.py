@@ -63,6 +63,10 @@ class Lens:
 
     # -- live --------------------------------------------------------------------------------------------------
 
+    def follows(self, channel: str) -> bool:
+        """Tell whether a stream is derived from a channel's."""
+        return channel in self._streams
+
     def advance(self, stored: Stored) -> list[tuple[str, Entry]]:
         """Take in what was committed, in order; returns the rows whose derived stream begins with it."""
         streams = self._streams.get(stored.channel)
