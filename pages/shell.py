@@ -50,6 +50,13 @@ page = st.navigation(
             help="Every event as it comes, filtered or grouped, and who is here and looks at what.",
         ),
         st.Page(
+            "notifications.py",
+            title="Notifications",
+            icon=":material/notifications:",
+            url_path="notifications",
+            help="What deserves notice: the inbox, what you want to hear of and how, and what was told.",
+        ),
+        st.Page(
             "health.py",
             title="Health",
             icon=":material/ecg_heart:",

@@ -11,24 +11,28 @@ from realtime.live.runtime import current
 from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked, is_switched_off
 from realtime.ui.first_event import first_command
 from realtime.ui.hold import realtime_toggle
+from realtime.ui.notices_parts import notices_everywhere
 from realtime.ui.person import person_field
 from realtime.ui.place import origin, zone
 from realtime.ui.switched import switched_notice
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
+_STYLE: Final = Path(__file__).parent / "page.css"
 MARK: Final = Path(__file__).parent / "brand-mark.svg"
 _INTERVALS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _INTERVAL: Final = "refresh"
 
 
 def brand() -> None:
-    """Put the name above the navigation; the mark alone where there is no room."""
+    """Put the name above the navigation, the mark alone where there is no room; and style what the theme can't."""
+    st.html(_STYLE)
     st.logo(str(_LOGO), icon_image=str(MARK), size="large")
 
 
 def sidebar() -> None:
     """Show the connection's card, the real-time switch, help; a refresh interval where pages can't be pushed to."""
     with st.sidebar:
+        notices_everywhere()
         with st.container(border=True, key="connection-card", gap="small"):
             interval_s = float(st.session_state.get(_INTERVAL) or current().settings.refresh_interval_s)
             connection_badge(interval_s=interval_s)

@@ -4,7 +4,19 @@ No time, random, socket, threading, asyncio or Streamlit in here: the caller bri
 """
 
 # A tab may come back with a ticket before any page has run in this process: every view has to be known by then.
-from realtime.views import collections, connection, feed, health, health_charts, health_lists, outbox, overview, record
+from realtime.views import (
+    collections,
+    connection,
+    feed,
+    health,
+    health_charts,
+    health_lists,
+    notices,
+    notices_centre,
+    outbox,
+    overview,
+    record,
+)
 
 __all__ = [
     "collections",
@@ -13,6 +25,8 @@ __all__ = [
     "health",
     "health_charts",
     "health_lists",
+    "notices",
+    "notices_centre",
     "outbox",
     "overview",
     "record",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal[
     "chart", "numbers", "feed", "table", "connection", "cards", "record", "ledger", "outbox",
     "filters", "strip", "people", "person", "switches",
+    "bell", "banner", "toasts", "centre",
 ]  # fmt: skip
 Value: TypeAlias = dict[str, Any]
 """What a view renders: a JSON object; its shape is fixed per kind (docs/architecture.md)."""

@@ -49,6 +49,14 @@ export function at(moment_, now = Date.now()) {
 export const hourMinute = (at_) =>
   new Date(at_).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
 
+/** Write a moment to come to the minute; the day only when it isn't today. */
+export function shortly(at, now = Date.now()) {
+  const then = new Date(at)
+  const isToday = then.toDateString() === new Date(now).toDateString()
+  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+  return then.toLocaleString(locale(), isToday ? time : { weekday: "short", ...day, ...time })
+}
+
 /** Write a moment in full, with the zone's name: what a hover shows. */
 export function exact(at) {
   if (at === null || at === undefined) return "time not known"

@@ -34,6 +34,13 @@ class Ledger {
     this.root.append(this.table, this.empty, this.note);
     parent.append(make("style", "", css), this.root);
     this.rows = new Map();
+    // What scrolls has to be reachable by keyboard; what doesn't would only be in the way.
+    this.resized = new ResizeObserver(() => {
+      if (this.root.scrollWidth > this.root.clientWidth) this.root.tabIndex = 0;
+      else this.root.removeAttribute("tabindex");
+    });
+    this.resized.observe(this.root);
+    this.resized.observe(this.table);
     this.stopTicking = everySecond((now) => this.tick(now));
   }
 
@@ -81,6 +88,7 @@ class Ledger {
 
   dispose() {
     this.stopTicking();
+    this.resized.disconnect();
     this.unfollow();
   }
 }

@@ -10,7 +10,7 @@ export function token(element, name, otherwise) {
 export function chartTheme(element) {
   return {
     background: token(element, "background-color", "#ffffff"),
-    text: token(element, "text-color", "#14212e"),
+    text: token(element, "text-color", "#0b1722"),
     border: token(element, "border-color", "#d5dee7"),
     font: token(element, "font", "sans-serif"),
     colours: token(element, "chart-categorical-colors", "#0072B2,#009E73,#D55E00,#CC79A7")
