@@ -14,8 +14,9 @@ from typing import Final
 
 from realtime.errors import StorageError
 from realtime.gateway.audit_chain import LOST
+from realtime.gateway.audit_crowds import Crowds
 from realtime.gateway.audit_file import FILE_NAME, AuditFile, AuditReader
-from realtime.gateway.audit_words import Note, cleaner, fold
+from realtime.gateway.audit_words import Note, cleaner
 from realtime.metrics import AUDIT_LOST, AUDIT_ROWS
 from realtime.protocol.audit import Outcome
 
@@ -49,7 +50,8 @@ class Audit:
         self._waiting: list[Note] = []
         self._lost = 0
         self._noted = 0
-        self._settled = 0
+        self._flushed = 0
+        self._crowds = Crowds()
         self._is_over = False
         self._changed = threading.Condition(threading.Lock())
         self._hurry = threading.Event()
@@ -92,11 +94,12 @@ class Audit:
         return AuditReader(self.path)
 
     def flush(self, within_s: float = 2.0) -> bool:
-        """Wait until what was noted before is written; tells whether it is."""
+        """Wait until what was noted before is written, what is only counted so far included; tells whether it is."""
         with self._changed:
             wanted = self._noted
             self._hurry.set()
-            return self._changed.wait_for(lambda: self._settled >= wanted or self._is_over, within_s)
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._flushed >= wanted or self._is_over, within_s)
 
     def close(self) -> None:
         """Write what waits, then end the thread and close the file."""
@@ -113,24 +116,24 @@ class Audit:
         file = self._file
         assert file is not None
         kept: list[Note] = []
+        is_hurried = False
         while True:
             with self._changed:
                 if not kept:
-                    self._changed.wait_for(lambda: self._waiting or self._lost or self._is_over)
+                    self._changed.wait_for(lambda: self._has_work, self._crowds_due_s())
             self._hurry.wait(_GATHER_S)  # more will come in this moment, and a batch costs one sync of the disk
             with self._changed:
-                is_last = self._is_over
+                is_last, is_hurried = self._is_over, is_hurried or self._hurry.is_set()
                 taken, self._waiting = self._waiting, []
                 lost, self._lost = self._lost, 0
                 upto = self._noted
                 if not is_last:
                     self._hurry.clear()
-            kept = self._written(file, [*kept, *self._prepared(taken, lost)])
+            kept = self._written(file, [*kept, *self._prepared(taken, lost, is_hurried=is_hurried)])
             if not kept:
-                with self._changed:
-                    self._settled = upto
-                    self._changed.notify_all()
+                self._settle(upto, is_hurried=is_hurried)
                 self._retain(file)
+                is_hurried = False
             if is_last:
                 break
             if kept:
@@ -140,17 +143,36 @@ class Audit:
         _LOG.info("the audit ends at %s; `audit verify --noted` finds whether it still does", file.head)
         file.close()
 
-    def _prepared(self, taken: Sequence[Note], lost: int) -> list[Note]:
-        prepared: list[Note] = []
-        for note in taken:
-            try:
-                prepared.append(self._clean(note))
-            except Exception:  # somebody's text is no reason to lose everybody's rows
-                _LOG.exception("A note can't be written down")
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._lost or self._is_over or self._hurry.is_set())
+
+    def _crowds_due_s(self) -> float | None:
+        due_ms = self._crowds.next_due_ms
+        return None if due_ms is None else max(0.0, due_ms / 1000 - self._now())
+
+    def _settle(self, upto: int, *, is_hurried: bool) -> None:
+        if is_hurried:
+            with self._changed:
+                self._flushed = upto
+                self._changed.notify_all()
+
+    def _prepared(self, taken: Sequence[Note], lost: int, *, is_hurried: bool) -> list[Note]:
+        now_ms = int(self._now() * 1000)
+        rows = [*self._crowds.due(now_ms), *self._crowds.take(taken)]
+        if is_hurried:
+            rows += self._crowds.folded()
         if lost:
             detail = f"{lost} notes found no room: more came than can be written"
-            prepared.append(Note(int(self._now() * 1000), "", LOST, "failed", detail=detail))
-        return fold(prepared)
+            rows.append(Note(now_ms, "", LOST, "failed", detail=detail))
+        return [cleaned for note in rows if (cleaned := self._cleaned(note)) is not None]
+
+    def _cleaned(self, note: Note) -> Note | None:
+        try:
+            return self._clean(note)
+        except Exception:  # somebody's text is no reason to lose everybody's rows
+            _LOG.exception("A note can't be written down")
+            return None
 
     def _written(self, file: AuditFile, notes: list[Note]) -> list[Note]:
         """Write rows; returns what has to be tried again, bounded."""

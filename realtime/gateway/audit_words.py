@@ -1,18 +1,14 @@
-"""Makes what is noted fit for the audit: bounded, on one line, without secrets; folds what repeats. Pure."""
+"""Makes what is noted fit for the audit: bounded, on one line, without secrets. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from realtime.protocol.audit import OUTCOMES
 
 MOST_CHARS: Final = {"actor": 256, "action": 64, "target": 512, "origin": 128, "detail": 512}
-MOST_TARGETS: Final = 10
-"""Rows that one actor's one action may take of one batch; more are told by what their targets have in common."""
-SEVERAL: Final = "several"
-"""Stands for the origins of a crowd that came from too many to name."""
 MASK: Final = "•••"
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 # A JWT wherever it stands, and what follows the usual words for a secret.
@@ -48,38 +44,6 @@ def cleaner(secrets: Iterable[str | None]) -> Callable[[Note], Note]:
         return note._replace(outcome=note.outcome if note.outcome in OUTCOMES else "failed", **cleaned)
 
     return clean
-
-
-def fold(notes: Sequence[Note]) -> list[Note]:
-    """Fold notes that differ in time alone into one that says how many times, in the order of their first.
-
-    Where one actor's one action makes more than `MOST_TARGETS` rows of one batch (a bulk load, a flood of refusals), it
-    is told more coarsely, so that nobody can push others' rows out by being loud.
-    """
-    crowds: dict[tuple[str, str, str], list[Note]] = {}
-    for note in notes:
-        crowds.setdefault((note.actor, note.action, note.outcome), []).append(note)
-    folded = [one for crowd in crowds.values() for one in _folded_crowd(crowd)]
-    return folded if len(crowds) == 1 else sorted(folded, key=lambda note: note.time_ms)
-
-
-def _folded_crowd(crowd: list[Note]) -> Iterable[Note]:
-    for coarser in _COARSER:
-        found: dict[tuple[str, ...], Note] = {}
-        for note in map(coarser, crowd):
-            key = note.target, note.origin, note.detail
-            before = found.get(key)
-            found[key] = note if before is None else before._replace(times=before.times + note.times)
-        if len(found) <= MOST_TARGETS:
-            break
-    return found.values()
-
-
-_COARSER: Final[tuple[Callable[[Note], Note], ...]] = (
-    lambda note: note,
-    lambda note: note._replace(target=note.target.partition("/")[0], detail=""),
-    lambda note: note._replace(target="", detail="", origin=SEVERAL),
-)
 
 
 def _cleaned(text: object, secrets: Iterable[str], *, most: int) -> str:

@@ -21,6 +21,7 @@ from realtime.views.export import file_name
 from realtime.views.words import plural
 
 ROWS: Final = 50
+_HEIGHT: Final = 560
 MOST_EXPORTED: Final = 10_000
 _PATH: Final = "tideboard.audit-path"
 _VERDICT: Final = "tideboard.audit-verdict"
@@ -86,7 +87,13 @@ def _results(search: dict[str, str]) -> None:
             st.markdown("**Nothing here**")
             st.caption("No row passes these filters. Widen the period, or clear the search.")
     else:
-        st.dataframe(audit.table(page.rows, zone=zone()), column_config=_columns(), hide_index=True, key="audit-rows")
+        st.dataframe(
+            audit.table(page.rows, zone=zone()),
+            column_config=_columns(),
+            hide_index=True,
+            height=_HEIGHT,
+            key="audit-rows",
+        )
     _turning(page, path)
 
 

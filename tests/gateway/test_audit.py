@@ -18,27 +18,14 @@ from realtime.errors import StartError, StorageError
 from realtime.gateway import audit as audit_module
 from realtime.gateway.audit import Audit
 from realtime.gateway.audit_chain import LOST, RETENTION, START, Break, Link, breaks, digest_of
+from realtime.gateway.audit_crowds import NAMED
 from realtime.gateway.audit_file import FILE_NAME, AuditFile, AuditReader, Search
-from realtime.gateway.audit_words import MASK, MOST_CHARS, MOST_TARGETS, Note, cleaner, fold
+from realtime.gateway.audit_words import MASK, MOST_CHARS, Note, cleaner
 from realtime.protocol.audit import AuditRow
 from tests.gateway.making import NOON
 
 SECRET = "s" * 40
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
-NOTES = st.lists(
-    st.builds(
-        Note,
-        time_ms=st.integers(0, 5),
-        actor=st.sampled_from(["ann", "bob"]),
-        action=st.just("write"),
-        times=st.just(1),
-        detail=st.just(""),
-        origin=st.integers(0, 20).map(lambda number: f"10.0.0.{number}"),
-        outcome=st.sampled_from(["ok", "refused"]),
-        target=st.integers(0, 30).map(lambda number: f"collection:orders/{number}"),
-    ),
-    max_size=60,
-)
 
 
 @contextmanager
@@ -251,25 +238,6 @@ def test_what_is_written_is_one_bounded_line(text: str) -> None:
         value.encode()
 
 
-@given(NOTES)
-def test_folding_keeps_the_count_and_bounds_the_rows(notes: list[Note]) -> None:
-    """Nothing is left out, and one actor's one action takes a bounded number of rows."""
-    folded = fold(notes)
-    assert sum(note.times for note in folded) == len(notes)
-    for actor in ("ann", "bob"):
-        for outcome in ("ok", "refused"):
-            assert sum((note.actor, note.outcome) == (actor, outcome) for note in folded) <= MOST_TARGETS
-
-
-def test_few_notes_keep_their_targets() -> None:
-    """Only a crowd is told by what it has in common."""
-    notes = [Note(0, "ann", "write", "ok", f"collection:orders/{number}") for number in range(MOST_TARGETS)]
-    assert fold(notes) == notes
-    assert fold([*notes, Note(9, "ann", "write", "ok", "collection:orders/x")]) == [
-        Note(0, "ann", "write", "ok", "collection:orders", times=MOST_TARGETS + 1)
-    ]
-
-
 def test_noting_never_waits_and_what_finds_no_room_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk hangs, notes pile up to a bound; afterwards a row says how many were lost."""
     monkeypatch.setattr(audit_module, "MOST_WAITING", 5)
@@ -310,6 +278,22 @@ def test_a_disk_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.Mo
         audit.note("write", actor="ann", outcome="ok")
         assert audit.flush(10)
     assert [row.actor for row in audit.reader().page(Search(), limit=9)] == ["ann"]
+
+
+def test_what_is_done_very_often_is_counted_and_the_rest_stays_readable(tmp_path: Path) -> None:
+    """A loud actor's rows are bounded; whoever reads meanwhile sees all of it, and the end writes what is left."""
+    clock = [NOON]
+    with opened(tmp_path, now=lambda: clock[0]) as audit:
+        for number in range(100):
+            audit.note("call", actor="loud", outcome="refused", target=f"GET /{number}")
+        audit.note("flag.set", actor="ann", outcome="ok")
+        assert audit.flush()
+        reader = audit.reader()
+        assert sum(row.times for row in reader.page(Search(actor="loud"), limit=99)) == 100
+        assert len(reader.page(Search(actor="loud"), limit=99)) <= 2 * NAMED
+        audit.note("call", actor="loud", outcome="refused", target="GET /again")
+    assert sum(row.times for row in audit.reader().page(Search(actor="loud"), limit=99)) == 101
+    assert len(audit.reader().page(Search(actor="ann"), limit=9)) == 1
 
 
 def test_notes_made_before_it_opens_are_written_then(tmp_path: Path) -> None:
