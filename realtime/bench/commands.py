@@ -165,6 +165,44 @@ def notifications(events: int, rate: float, json_path: Path | None) -> None:
     _measure(measure, table_of, json_path)
 
 
+def _toll(documents: int, rate: float, duration: float, json_path: Path | None) -> None:
+    from realtime.bench.toll import measure_toll, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_toll(documents=documents, rate=rate, duration_s=duration, say=say)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
+@click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds each.")
+@JSON_OPTION
+def cpu(rate: float, duration: float, json_path: Path | None) -> None:
+    """Compare the app's CPU with real-time on and off, with a tab open on 200 documents.
+
+    \b
+    Example:
+        python -m realtime bench cpu --rate 5 --duration 20
+    """
+    _toll(200, rate, duration, json_path)
+
+
+@bench.command()
+@click.option("--documents", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Documents.")
+@click.option("--rate", type=click.FloatRange(0.1, 200), default=5.0, show_default=True, help="Events a second.")
+@click.option("--duration", type=click.FloatRange(1, 3600), default=20.0, show_default=True, help="Seconds each.")
+@JSON_OPTION
+def memory(documents: int, rate: float, duration: float, json_path: Path | None) -> None:
+    """Compare the app's memory with real-time on and off, with a tab open on many documents.
+
+    \b
+    Example:
+        python -m realtime bench memory --documents 10000
+    """
+    _toll(documents, rate, duration, json_path)
+
+
 @bench.command()
 @click.option("--seconds", type=click.FloatRange(5, 86_400), default=300.0, show_default=True, help="How long to soak.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides which faults come when.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,14 +18,13 @@ from realtime.bench import report
 from realtime.bench.events import COLLECTION, as_array, reading
 from realtime.bench.latency import POINTS
 from realtime.bench.launch import clean_environment, import_path, running_app
-from realtime.bench.pace import pace_for
-from realtime.bench.posting import Producer, post_readings
+from realtime.bench.posting import Producer
 from realtime.bench.process import Process
 from realtime.bench.spread import Spread, spread_of
 from realtime.bench.tab_crowd import Order, Sum
+from realtime.bench.tab_posts import TabPosts, cpu_of
 from realtime.errors import StartError
 
-_HEAD_START_S: Final = 0.3
 _SETTLE_S: Final = 2.0
 _IDLE_S: Final = 5.0
 MOST_VIEWS: Final = 5
@@ -73,8 +71,8 @@ def measure_tabs(
     Raises StartError when something can't be started, PostFailed when events weren't stored.
     """
     with running_app() as app:
-        posts = _Posts(app, rate=rate, duration_s=duration_s)
-        posts.fill()
+        posts = TabPosts(app.base_url, rate=rate, duration_s=duration_s, first=POINTS + 1)
+        _fill(app, posts.name)
         crowds = []
         for count in counts:
             say(f"{count} tab(s) over {views} view(s), {rate:g} events/s for {duration_s:g} s")
@@ -92,6 +90,13 @@ def measure_tabs(
     )
 
 
+def _fill(app: Process, run: str) -> None:
+    """Post as many readings as the chart has points."""
+    producer = Producer(app.base_url)
+    producer.post(as_array([reading(number, run=run) for number in range(1, POINTS + 1)]))
+    producer.close()
+
+
 def addresses(run: str, *, views: int) -> list[str]:
     """Name pages that all show the newest readings of a run and have no view in common but the sidebar's."""
     places = (
@@ -103,41 +108,7 @@ def addresses(run: str, *, views: int) -> list[str]:
     return [*(f"collections?{urlencode(place)}" for place in places), "?"][:views]
 
 
-class _Posts:
-    """Posts readings at one pace, numbered on from run to run."""
-
-    def __init__(self, app: Process, *, rate: float, duration_s: float) -> None:
-        self._app = app
-        self._rate = rate
-        self._duration_s = duration_s
-        self._next = POINTS + 1
-        self.name = uuid.uuid4().hex[:8]
-
-    def fill(self) -> None:
-        """Post as many readings as the chart has points."""
-        producer = Producer(self._app.base_url)
-        producer.post(as_array([reading(number, run=self.name) for number in range(1, POINTS + 1)]))
-        producer.close()
-
-    def order(self) -> Order:
-        """Say what the next run will be, so that its readings can be watched for. `run` has to follow at once."""
-        self._pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._rate, duration_s=self._duration_s)
-        return Order(
-            do="count",
-            run=self.name,
-            first=self._next,
-            start=self._pace.start,
-            rate=self._rate,
-            events=self._pace.count,
-        )
-
-    def run(self) -> None:
-        """Post the run. Raises PostFailed when any of it wasn't stored."""
-        post_readings(self._app.base_url, self._pace, run=self.name, first=self._next)
-        self._next += self._pace.count
-
-
-class _Crowd:
+class TabCrowd:
     """A running crowd of tabs. A context manager: leaving it ends the process."""
 
     def __init__(self, app: Process, pages: Sequence[str], *, count: int) -> None:
@@ -164,7 +135,7 @@ class _Crowd:
             raise StartError(told.problem)
         return told
 
-    def __enter__(self) -> _Crowd:
+    def __enter__(self) -> TabCrowd:
         return self
 
     def __exit__(
@@ -181,15 +152,15 @@ class _Crowd:
         self._popen.stdout.close()
 
 
-def _measure(app: Process, posts: _Posts, *, count: int, views: int) -> Crowd:
+def _measure(app: Process, posts: TabPosts, *, count: int, views: int) -> Crowd:
     pages = addresses(posts.name, views=views)
-    with _Crowd(app, pages, count=count) as crowd:
+    with TabCrowd(app, pages, count=count) as crowd:
         time.sleep(_SETTLE_S)
-        idle = _cpu_of(app, lambda: time.sleep(_IDLE_S))
+        idle = cpu_of(app, lambda: time.sleep(_IDLE_S))
         crowd.tell(posts.order())
-        used = _cpu_of(app, posts.run)
+        used = cpu_of(app, posts.run)
         told = crowd.tell(Order(do="sum"))
-        with _Crowd(app, pages, count=1) as late:
+        with TabCrowd(app, pages, count=1) as late:
             opened_ms = late.opened.opened_ms[0]
         memory_bytes = app.memory_bytes()
     return Crowd(
@@ -207,15 +178,8 @@ def _measure(app: Process, posts: _Posts, *, count: int, views: int) -> Crowd:
     )
 
 
-def _cpu_of(app: Process, do: Callable[[], None]) -> float:
-    """Return the share of a core that the app used while something was done."""
-    cpu, began = app.cpu_s(), time.monotonic()
-    do()
-    return (app.cpu_s() - cpu) / (time.monotonic() - began)
-
-
-def _hidden(app: Process, posts: _Posts) -> Sum:
-    with _Crowd(app, addresses(posts.name, views=1), count=1) as crowd:
+def _hidden(app: Process, posts: TabPosts) -> Sum:
+    with TabCrowd(app, addresses(posts.name, views=1), count=1) as crowd:
         crowd.tell(Order(do="hide"))
         crowd.tell(posts.order())
         posts.run()

@@ -24,7 +24,7 @@ def run(*arguments: str) -> tuple[int, str]:
 
 def test_each_benchmark_explains_itself_with_an_example() -> None:
     """`--help` teaches."""
-    for name in ("latency", "ingest", "tabs", "fanout", "herd", "notifications", "recovery"):
+    for name in ("latency", "ingest", "tabs", "fanout", "herd", "notifications", "cpu", "memory", "recovery"):
         code, text = run(name, "--help")
         assert code == 0
         assert f"python -m realtime bench {name}" in text
