@@ -38,7 +38,8 @@ CHOICES: Final = 200
 STRIP_MINUTES: Final = 60
 _USER_EVENTS: Final = (UserLogin, UserLogout, UserActivity)
 _LEVELS: Final = {"": 0, "warning": 1, "error": 2}
-_TEXTS_KEPT: Final = 100_000
+_EVERYTHING: Final = 100_000
+_TEXTS_KEPT: Final = 20_000
 _NAMELESS: Final = {"person": "Nobody named", "document": "No document"}
 _texts: dict[int, tuple[object, str]] = {}
 
@@ -50,7 +51,7 @@ def events(store: Store, *, now: float, query: Mapping[str, str]) -> Value:  # n
     `keys` are the newest 500 of them by number, `bad` those that are errors: what a reader counts by who stands still.
     """
     place = read_activity(query)
-    found = select(store.feed(limit=_TEXTS_KEPT), place)
+    found = select(store.feed(limit=_EVERYTHING), place)
     rows = grouped(found, place.group) if place.group else [row(entry) for entry in found[:ROWS_SHOWN]]
     newest = found[:COUNTED]
     return {
@@ -208,7 +209,7 @@ def strip(store: Store, *, now: float, person: str = "", collection: str = "") -
         counts, label = tuple(map(sum, both)), "All events"
     is_all = not person and not collection
     errors = _per_minute(store, "type:system:error", now=now) if is_all else (0,) * STRIP_MINUTES
-    kept = store.feed(limit=_TEXTS_KEPT)
+    kept = store.feed(limit=_EVERYTHING)
     return {
         "start": (int(now // 60) - STRIP_MINUTES + 1) * 60_000,
         "counts": list(counts),

@@ -13,8 +13,9 @@ const stillness = matchMedia("(prefers-reduced-motion: reduce)")
 let timer = 0
 let steppedAt = 0
 
+// As strong as text in any of the status colours stays readable on: 4.5:1 in both themes.
 /** The rules for what `fade` marks; put them into the component's own style. */
-export const fadeCss = [38, 26, 15, 7]
+export const fadeCss = [22, 16, 10, 5]
   .map((share, step) => `[data-fade="${STEPS - step}"] { background-color: color-mix(in srgb, var(--st-primary-color) ${share}%, var(--st-background-color)); }`)
   .join("\n")
 

@@ -268,8 +268,8 @@ class Feed {
       if (!article) return;
       this.toggle(article);
     } else if (event.key === "Escape") {
-      if (this.openKey === null) article?.blur();
       this.close();
+      if (article) this.rows.focus({ preventScroll: true }); // the row is neither open nor selected any more
       this.settle();
     } else {
       const step = { PageDown: 1, j: 1, PageUp: -1, k: -1 }[event.key];

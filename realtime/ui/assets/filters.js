@@ -133,7 +133,7 @@ class Filters {
   markChips() {
     const { collection, person, severity, q, from, to } = this.place;
     const wanted = [];
-    if (from && to) wanted.push([`time`, `⏲ Pinned ${spanText(from * 1000, to * 1000)} · Back to live`, { from: "", to: "" }]);
+    if (from && to) wanted.push([`time`, `Pinned ${spanText(from * 1000, to * 1000)} · Back to live`, { from: "", to: "" }]);
     if (collection) wanted.push(["collection", `Collection: ${collection}`, { collection: "" }]);
     if (person) wanted.push(["person", `Person: ${labelIn(this.value.people, person)}`, { person: "" }]);
     if (severity) wanted.push(["severity", labelIn(this.value.severities, severity), { severity: "" }]);
