@@ -28,15 +28,8 @@ class TabPosts:
 
     def order(self) -> Order:
         """Say what the next run will be, so that its readings can be watched for. `run` has to follow at once."""
-        self._pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._rate, duration_s=self._duration_s)
-        return Order(
-            do="count",
-            run=self.name,
-            first=self._next,
-            start=self._pace.start,
-            rate=self._rate,
-            events=self._pace.count,
-        )
+        pace = self._pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._rate, duration_s=self._duration_s)
+        return Order(do="count", run=self.name, first=self._next, start=pace.start, rate=pace.rate, events=pace.count)
 
     def run(self) -> None:
         """Post the run. Raises PostFailed when any of it wasn't stored."""

@@ -1,4 +1,4 @@
-"""Measures what real-time costs the app: CPU and memory with pages pushed to, against the same app with it switched off.
+"""Measures what real-time costs the app: CPU and memory while pages are pushed to, against while it is switched off.
 
 Both in one run, one after the other, each in a process of its own: the same documents, the same events, the same open
 tab. Off means the operator's flag `realtime`: the tab is open and is sent nothing.
@@ -115,5 +115,5 @@ def table_of(outcome: Toll) -> Table:
         f"for {outcome.duration_s:g} s · one tab",
         columns=["", "server CPU", "memory", "pushes"],
         rows=rows,
-        caption="CPU is of one core, with the gateway in the same process; memory is what the process holds (resident set).",
+        caption="CPU is of one core, the gateway in the same process included; memory is the resident set.",
     )

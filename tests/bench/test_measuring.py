@@ -11,6 +11,7 @@ from realtime.bench.herd import measure_herd
 from realtime.bench.ingest import measure_ingest
 from realtime.bench.latency import measure_latency
 from realtime.bench.tabs import measure_tabs
+from realtime.bench.toll import measure_toll
 
 
 def started_by_us() -> set[int]:
@@ -81,6 +82,17 @@ def test_latency_sees_every_event_on_every_way() -> None:
         assert way.from_post is not None
         assert way.from_post.count == 5
     assert outcome.ways[0].removals == 0
+    assert started_by_us() <= before
+
+
+def test_real_time_is_paid_for_only_where_it_is_on() -> None:
+    """Off: the open tab is sent nothing. On: it is told of every event."""
+    before = started_by_us()
+    outcome = measure_toll(documents=1_100, rate=5, duration_s=1, say=lambda _text: None)
+    assert outcome.off.pushes == 0
+    assert outcome.on.pushes >= 5
+    assert outcome.memory_bytes == outcome.on.memory_bytes - outcome.off.memory_bytes
+    assert outcome.cpu == pytest.approx(outcome.on.server_cpu - outcome.off.server_cpu)
     assert started_by_us() <= before
 
 
