@@ -15,6 +15,7 @@ from realtime.ui.notices_parts import notices_everywhere
 from realtime.ui.person import person_field
 from realtime.ui.place import origin, zone
 from realtime.ui.switched import switched_notice
+from realtime.ui.who_is_here import who_is_here
 
 _LOGO: Final = Path(__file__).parent / "brand.svg"
 _STYLE: Final = Path(__file__).parent / "page.css"
@@ -40,6 +41,7 @@ def sidebar() -> None:
             switched_notice()
             if is_channel_blocked() or is_switched_off():
                 autorefresh_fallback(interval_s=_interval())
+        who_is_here()
         person_field()
         _help()
 

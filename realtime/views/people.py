@@ -26,11 +26,12 @@ STATES: Final[dict[str, tuple[str, str, Tone]]] = {
 
 
 @view(kind="people", topics=("users", "here"), refresh_s=10.0)
-def present(store: Store, *, now: float, limit: int = SHOWN) -> Value:
-    """Render who is online, the one seen last first, then who left within the last hour."""
-    found = store.people(limit + GONE_SHOWN)
+def present(store: Store, *, now: float, limit: int = SHOWN, has_gone: bool = True) -> Value:
+    """Render who is online, the one seen last first, then (`has_gone`) who left within the last hour."""
+    found = store.people(limit + GONE_SHOWN if has_gone else limit)
     online = [person for person in found if person.is_online][:limit]
-    gone = [person for person in found if not person.is_online and person.last_seen_at > now - GONE_WITHIN_S]
+    since = now - GONE_WITHIN_S if has_gone else now
+    gone = [person for person in found if not person.is_online and person.last_seen_at > since]
     count = store.people_online
     return {
         "people": [_person(person, now=now) for person in [*online, *gone[:GONE_SHOWN]]],

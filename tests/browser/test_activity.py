@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from realtime.bench.process import Process
 from realtime.protocol.events import Envelope
 from tests.browser.board import badge, panel, set_hidden
+from tests.browser.test_presence import people_panel
 from tests.support.producing import Poster, created, numbered
 from tests.support.waiting import until
 
@@ -260,7 +261,7 @@ def test_choosing_a_person_shows_what_they_did(page: Page, app: Process, poster:
     )  # fmt: skip
     page.goto(f"{app.base_url}/activity")
     expect(badge(page)).to_contain_text("Live")
-    panel(page, "people").locator('[data-person="rosa"]').click()
+    people_panel(page).locator('[data-person="rosa"]').click()
     card = panel(page, "person")
     expect(card).to_contain_text("Online")
     expect(card).to_contain_text("looking at ships")
@@ -280,7 +281,7 @@ def test_hostile_names_are_text_and_break_no_layout(page: Page, app: Process, po
     poster.post(*(did(name, "<b>act</b>" * 20, note=HOSTILE) for name in names))
     page.goto(f"{app.base_url}/activity?group=person")
     expect(badge(page)).to_contain_text("Live")
-    people = panel(page, "people")
+    people = people_panel(page)
     for name in names:
         expect(people.get_by_role("button").filter(has_text=name[:20]).first).to_be_visible()
     people.get_by_role("button").filter(has_text="onerror").click()

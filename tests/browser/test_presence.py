@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from realtime.bench.process import Process
 from tests.browser.board import CHANNEL, badge, panel, sidebar
@@ -56,9 +56,14 @@ def open_as(context: BrowserContext, app: Process, name: str, path: str = "") ->
     return page
 
 
+def people_panel(page: Page) -> Locator:
+    """Return the people panel of the page, not the sidebar's."""
+    return page.get_by_test_id("stMain").locator('[data-tideboard="people"]')
+
+
 def person(page: Page, name: str) -> Any:
     """Return a person's row in the people panel."""
-    return panel(page, "people").locator(f'[data-person="{name}"]')
+    return people_panel(page).locator(f'[data-person="{name}"]')
 
 
 def test_two_tabs_are_one_person_until_the_last_is_closed(
@@ -102,13 +107,13 @@ def test_saying_another_name_is_leaving_as_the_one_and_coming_as_the_other(
     field = sidebar(page).get_by_role("textbox", name="Your name")
     field.fill(name)
     field.press("Enter")
-    expect(panel(page, "people")).to_contain_text(f"{name} (you)")
+    expect(people_panel(page)).to_contain_text(f"{name} (you)")
     until(lambda: any(each.startswith(f"login {name}") for each in told(app)))
     until(lambda: "logout local" in told(app))
     again = context.new_page()
     again.goto(f"{app.base_url}/activity")
     expect(sidebar(again).get_by_role("textbox", name="Your name")).to_have_value(name)
-    expect(panel(again, "people")).to_contain_text("2 tabs")
+    expect(people_panel(again)).to_contain_text("2 tabs")
 
 
 def test_a_tab_nobody_touches_falls_idle_and_a_touch_brings_it_back(
@@ -150,6 +155,19 @@ def test_without_its_channel_a_tab_counts_by_its_streamlit_session(
         "view blocked Health",
         "logout blocked",
     ]
+
+
+def test_the_sidebar_of_every_page_names_who_is_here_and_opens_what_they_did(
+    app: Process, context: BrowserContext, other: BrowserContext
+) -> None:
+    """Somebody comes, their name is there without a reload; a click shows them on Activity."""
+    page = open_as(context, app, "reader", "health")
+    open_as(other, app, "newcomer")
+    chip = sidebar(page).locator('[data-tideboard="people"] [data-person="newcomer"]')
+    expect(chip).to_be_visible()
+    chip.click()
+    expect(panel(page, "person")).to_contain_text("newcomer")
+    expect(page).to_have_url(f"{app.base_url}/activity?person=newcomer")
 
 
 def test_people_are_no_news_of_what_is_watched(app: Process, page: Page) -> None:

@@ -59,6 +59,16 @@ def test_the_list_is_bounded_and_says_the_true_count() -> None:
     assert people.present(Filler().store, now=NOON)["title"] == "0 here now"
 
 
+def test_the_sidebar_names_those_online_alone() -> None:
+    """Six of them; the rest as a number."""
+    filler = Filler()
+    login(filler, *(f"p{number}" for number in range(8)))
+    logout(filler, "p7")
+    value = people.present(filler.store, now=NOON, limit=6, has_gone=False)
+    assert [row["state"] for row in value["people"]] == ["online"] * 6
+    assert value["more"] == "and 1 more person online"
+
+
 def test_a_persons_card_says_what_they_did() -> None:
     """Counts with our words, the most frequent first; lines newest first; the hour."""
     filler = Filler()

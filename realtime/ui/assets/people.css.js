@@ -18,5 +18,10 @@ export const css = `
 .when { grid-column: 3; }
 .gone .when, .gone .places { grid-row: 1; } .gone .places { display: none; }
 .more { color: var(--soft); font-size: 12px; padding: 6px; } .more:empty { display: none; }
+.line .title { font-weight: 400; font-size: 12px; color: var(--soft); padding-bottom: 2px; }
+.line .list { border-top: 0; display: flex; flex-wrap: wrap; gap: 4px 6px; }
+.line .person { width: auto; max-width: 100%; grid-template-columns: auto minmax(0, 1fr); gap: 0 5px; padding: 1px 9px; border: 1px solid var(--line); border-radius: 999px; font-size: 12px; background: var(--st-background-color); }
+.line .person[aria-pressed="true"] { box-shadow: none; border-color: var(--st-primary-color); }
+.line .name { font-weight: 400; } .line .places, .line .when, .line .tabs { display: none; } .line .more { padding: 4px 0 0; }
 .tb[data-trouble]::after { content: "▲ " attr(data-trouble); color: var(--st-red-text-color); }
 `;

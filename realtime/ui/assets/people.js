@@ -1,4 +1,5 @@
-// Who is here: one row a person, changed in place; choosing one tells the page. Names are only ever text.
+// Who is here: one row a person, changed in place (`options.layout` = "line": names alone, for the sidebar); choosing one
+// tells the page. Names are only ever text.
 
 import { follow } from "./channel.js";
 import { everySecond, make, say } from "./dom.js";
@@ -46,6 +47,7 @@ class People {
     this.component = component;
     this.chosen = component.data.options?.chosen ?? "";
     this.me = component.data.person?.id;
+    this.root.classList.toggle("line", component.data.options?.layout === "line");
     this.list.style.maxHeight = component.data.height ? `${component.data.height}px` : "";
     this.unfollow = follow(this.root, component.data, (value) => this.paint(value));
     if (this.value) this.mark();
