@@ -25,6 +25,7 @@ from realtime.metrics import LIMITED
 
 HEAD_WITHIN_S: Final = 10.0
 _SWEEP_S: Final = 2.0
+_COUNT_AGAIN_S: Final = 0.1
 _MOST_FILES: Final = 65_536
 _HARMLESS: Final = "ASGI callable returned without completing handshake."
 _LOG: Final = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Doorway:
         """HTTP connections without a request under way, and since when: the loop's time."""
         self._sweeping: asyncio.TimerHandle | None = None
         self._told: set[str] = set()
+        self._counted_at: dict[str, float] = {}
 
     def protocol(self) -> type[asyncio.Protocol]:
         """Make the class for `uvicorn.Config(http=…)`."""
@@ -75,7 +77,7 @@ class Doorway:
         if not self._gate.is_proxy(address):
             network = network_of(address)
             open_ones = self._by_network.setdefault(network, set())
-            if len(open_ones) >= self._most:
+            if len(open_ones) >= self._most and self._may_count_anew(network, loop.time()):
                 open_ones = self._by_network[network] = {one for one in open_ones if not one.is_closing()}
             if len(open_ones) >= self._most:
                 self._refuse(network, transport)
@@ -84,6 +86,13 @@ class Doorway:
         self._heads[protocol] = loop.time()
         if self._sweeping is None:
             self._sweeping = loop.call_later(min(_SWEEP_S, self._head_within_s / 2), self._sweep)
+
+    def _may_count_anew(self, network: str, now: float) -> bool:
+        """Tell whether to see who has left: not for each of thousands that are too many."""
+        if now < self._counted_at.get(network, 0.0) + _COUNT_AGAIN_S:
+            return False
+        self._counted_at[network] = now
+        return True
 
     def _refuse(self, network: str, transport: Any) -> None:
         LIMITED.labels("connections_per_address").inc()
@@ -114,6 +123,7 @@ class Doorway:
             else:
                 del self._by_network[network]
         self._told &= self._by_network.keys()
+        self._counted_at = {network: at for network, at in self._counted_at.items() if network in self._by_network}
         again = bool(self._heads or self._by_network)
         self._sweeping = loop.call_later(min(_SWEEP_S, self._head_within_s / 2), self._sweep) if again else None
 
