@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import re
 import sys
 import time
@@ -15,6 +17,9 @@ import msgspec
 from realtime.cli.address import address_of, address_options, current_settings
 from realtime.config import Settings
 from realtime.errors import NotConnected, TideboardError
+from realtime.gateway.audit_file import FILE_NAME as AUDIT_NAME
+from realtime.gateway.audit_file import AuditFile
+from realtime.gateway.audit_words import Note
 from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import mint
 from realtime.protocol.roles import ADMIN
@@ -76,7 +81,10 @@ def token(ctx: click.Context, roles: tuple[str, ...], user: str, expires: float,
     _check_all(patterns, _PATTERN, "a pattern of collections", "--collections")
     if len(user) > 200:
         raise click.BadParameter("200 letters at most.", param_hint="--user")
-    click.echo(_minted(current_settings(), user=user, roles=roles, collections=patterns, life_s=expires))
+    settings = current_settings()
+    made = _minted(settings, user=user, roles=roles, collections=patterns, life_s=expires)
+    _note_minted(settings, user=user, roles=roles)
+    click.echo(made)
 
 
 @token.command()
@@ -154,6 +162,20 @@ def _minted(
         secret_of(settings), user=user, identifier=uuid.uuid4().hex, now=time.time(), life_s=life_s, roles=roles,
         collections=collections or [], audience=settings.token_audience, issuer=settings.token_issuer,
     )  # fmt: skip
+
+
+def _note_minted(settings: Settings, *, user: str, roles: tuple[str, ...]) -> None:
+    """Note it in the audit of the data folder, where there is one: a secret may be used elsewhere, too."""
+    path = settings.data_dir / AUDIT_NAME
+    if not path.exists():
+        return
+    try:
+        audit = AuditFile.open(path)
+        with contextlib.closing(audit):
+            who, detail = getpass.getuser(), f"for {user or 'nobody in particular'}, as {', '.join(roles)}"
+            audit.append([Note(int(time.time() * 1000), who, "token.mint", "ok", origin="command line", detail=detail)])
+    except TideboardError as error:
+        click.echo(f"This isn't in the audit: {error}", err=True)
 
 
 def _ask(method: str, path: str, command: dict[str, Any] | None, *, url: str | None, token: str | None) -> Any:

@@ -1,6 +1,6 @@
 """Keeps the audit's rows on the disk: SQLite, append-only but for the retention. Decides nothing about their content.
 
-Threads: one writer; a `reading` connection belongs to whoever opened it.
+A gateway and a command of the same machine may both write. Threads: each `AuditFile` one, each reading its own.
 """
 
 from __future__ import annotations
@@ -80,14 +80,14 @@ class AuditFile:
         return self._head
 
     def append(self, notes: Sequence[Note]) -> None:
-        """Add notes to the chain, all or none."""
-        head = self._head
-        values: list[tuple[Any, ...]] = []
-        for note in notes:
-            row = AuditRow(head.number + 1, *note)
-            head = Link(row.number, digest_of(head.digest, row))
-            values.append((*msgspec.structs.astuple(row), head.digest))
+        """Add notes to the chain, all or none. Who else adds to the file meanwhile adds before or behind."""
         with self._changing() as connection:
+            head = _end(connection, "head")
+            values: list[tuple[Any, ...]] = []
+            for note in notes:
+                row = AuditRow(head.number + 1, *note)
+                head = Link(row.number, digest_of(head.digest, row))
+                values.append((*msgspec.structs.astuple(row), head.digest))
             connection.executemany(_INSERT, values)
             connection.execute(_SET_END, ("head", head.number, head.digest))
         self._head = head
@@ -98,28 +98,25 @@ class AuditFile:
         Waits until a tenth of `most_rows` can go at once. The chain stays whole: the last hash that went is the anchor,
         and a row of its own says so.
         """
-        connection = self._connection
-        first, aged = connection.execute(
-            "SELECT (SELECT min(number) FROM rows), (SELECT max(number) FROM rows WHERE time_ms < ?)", (since_ms,)
-        ).fetchone()
-        if first is None:
-            return 0
-        last = min(max(self._head.number - most_rows, aged or 0), self._head.number - 1)
-        if last - first + 1 < max(1, most_rows // 10):
-            return 0
-        note = Note(
-            now_ms, "", RETENTION, "ok", target=f"row:{last}", detail=f"rows {first} to {last} were let go by their age"
-        )
-        row = AuditRow(self._head.number + 1, *note)
-        head = Link(row.number, digest_of(self._head.digest, row))
-        with self._changing():
+        with self._changing() as connection:
+            head = _end(connection, "head")
+            first, aged = connection.execute(
+                "SELECT (SELECT min(number) FROM rows), (SELECT max(number) FROM rows WHERE time_ms < ?)", (since_ms,)
+            ).fetchone()
+            last = min(max(head.number - most_rows, aged or 0), head.number - 1)
+            count = 0 if first is None else last - first + 1
+            if count < max(1, most_rows // 10):
+                return 0
+            detail = f"rows {first} to {last} were let go by their age or number"
+            row = AuditRow(head.number + 1, now_ms, "", RETENTION, "ok", f"row:{last}", "", detail)
+            head = Link(row.number, digest_of(head.digest, row))
             (anchor,) = connection.execute("SELECT hash FROM rows WHERE number = ?", (last,)).fetchone()
             connection.execute("DELETE FROM rows WHERE number <= ?", (last,))
             connection.execute(_INSERT, (*msgspec.structs.astuple(row), head.digest))
             connection.execute(_SET_END, ("anchor", last, anchor))
             connection.execute(_SET_END, ("head", head.number, head.digest))
         self._head = head
-        return int(last - first + 1)
+        return int(count)
 
     def close(self) -> None:
         """Close the file."""

@@ -220,7 +220,7 @@ class Gateway:
             ChannelRoutes(lens, ingest, audience=socket.hub, settings=settings, node=self._node, permits=permits),
             CriticalRoutes(log, socket.redeliverer, permits=permits, settings=settings),
             InboxRoutes(inboxes, permits.inboxes),
-            RevocationRoutes(revocations, access, settings=settings, now=self._now),
+            RevocationRoutes(revocations, access, settings=settings, now=self._now, notes=self.audit),
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             AuditRoutes(self.audit, settings=settings, is_open=access.is_open),
             StateRoutes(log, admits=self._admits, is_stopping=lambda: socket.hub.is_shut, version=tideboard_version()),

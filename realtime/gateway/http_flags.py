@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from realtime.config import Settings
 from realtime.errors import CommandError, EventError
+from realtime.gateway.asking import current_asker
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
@@ -61,17 +62,18 @@ class FlagRoutes:
                 raise _denied("switch flags")
             flags = await asyncio.to_thread(self._flags.set, change.flags, by=actor, why=change.why)
         except (CommandError, EventError) as error:
-            self._note(request, actor, names, outcome="refused", detail=str(error))
+            self._note(actor, names, outcome="refused", detail=str(error))
             raise
-        self._note(request, actor, names, outcome="ok", detail=change.why)
+        self._note(actor, names, outcome="ok", detail=change.why)
         return reply(self._told(flags))
 
     def _may_administer(self, request: Request) -> bool:
         """Tell whether it comes from an administrator, or an app, which asks for a person it has checked."""
         return self._is_open or identity_of(request).may_administer
 
-    def _note(self, request: Request, actor: str, names: str, *, outcome: Any, detail: str) -> None:
-        origin = "" if request.client is None else request.client.host
+    def _note(self, actor: str, names: str, *, outcome: Any, detail: str) -> None:
+        asker = current_asker()
+        origin = "" if asker is None else asker.origin
         self._audit.note(_ACTION, actor=actor, outcome=outcome, target=names, origin=origin, detail=detail)
 
     async def _change(self, request: Request) -> FlagChange:

@@ -13,9 +13,11 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import CommandError, Disconnect, EventError
 from realtime.gateway.access import Access, Identity
+from realtime.gateway.asking import Asker, current_asker
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
 from realtime.gateway.revocations import KINDS, PEOPLE, Kind, Revocations
+from realtime.hub.notes import Notes, Unnoted
 from realtime.protocol.codes import ErrorCode, refuse
 
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -36,12 +38,19 @@ class RevocationRoutes:
     """Takes back what lets people in."""
 
     def __init__(
-        self, revocations: Revocations, access: Access, *, settings: Settings, now: Callable[[], float]
+        self,
+        revocations: Revocations,
+        access: Access,
+        *,
+        settings: Settings,
+        now: Callable[[], float],
+        notes: Notes | None = None,
     ) -> None:
         self._revocations = revocations
         self._access = access
         self._settings = settings
         self._now = now
+        self._notes = notes or Unnoted()
 
     async def revoke(self, request: Request) -> Response:
         """Take back one token (itself or its `jti`), or all tokens of a user issued up to now."""
@@ -56,19 +65,25 @@ class RevocationRoutes:
         elif command.token is not None:
             identity = await self._whose(command.token)
             name, until = identity.token, identity.expires_at
-        return reply(await self._revocations.bar(kind, name, until=until))
+        bar = await self._revocations.bar(kind, name, until=until)
+        self._note("token.revoke", name, detail="one token" if kind == "token" else "all tokens so far of this person")
+        return reply(bar)
 
     async def block(self, request: Request) -> Response:
         """Keep a user out until unblocked."""
         self._only_administrators(request)
         command = await self._read(request, _User)
-        return reply(await self._revocations.bar("block", command.user))
+        bar = await self._revocations.bar("block", command.user)
+        self._note("user.block", command.user)
+        return reply(bar)
 
     async def unblock(self, request: Request) -> Response:
         """Let a blocked user in again."""
         self._only_administrators(request)
         command = await self._read(request, _User)
-        return reply({"user": command.user, "wasBlocked": await self._revocations.lift("block", command.user)})
+        was_blocked = await self._revocations.lift("block", command.user)
+        self._note("user.unblock", command.user)
+        return reply({"user": command.user, "wasBlocked": was_blocked})
 
     async def list_revocations(self, request: Request) -> Response:
         """List what is out, newest first."""
@@ -77,6 +92,10 @@ class RevocationRoutes:
         if of is None:
             raise EventError("bad_query", "'of' has to be all or people.")
         return reply({"revocations": self._revocations.all(of=of)})
+
+    def _note(self, action: str, target: str, *, detail: str = "") -> None:
+        asker = current_asker() or Asker()
+        self._notes.note(action, actor=asker.name, outcome="ok", target=target, origin=asker.origin, detail=detail)
 
     def _only_administrators(self, request: Request) -> None:
         if not (self._access.is_open or identity_of(request).may_administer):

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from realtime.cli.main import main
+from realtime.gateway.audit_file import FILE_NAME, AuditReader, Search
 from tests.support.processes import Process, start_gateway
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -24,9 +25,18 @@ SECRET = "0123456789abcdef0123456789abcdef"
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """Run a gateway that requires tokens."""
-    with start_gateway(tmp_path_factory.mktemp("guarded") / "data", extra={"TIDEBOARD_SECRET": SECRET}) as process:
+    with start_gateway(
+        tmp_path_factory.mktemp("token-gateway") / "data", extra={"TIDEBOARD_SECRET": SECRET}
+    ) as process:
         process.wait_ready()
         yield process
+
+
+@pytest.fixture(scope="module")
+def folder(guarded: Process, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Find the data folder of that gateway."""
+    [found] = tmp_path_factory.getbasetemp().glob("token-gateway*/data")
+    return found
 
 
 def run(*arguments: str, input: str | None = None, **variables: str) -> Result:
@@ -40,6 +50,18 @@ def claims_of(result: Result) -> dict[str, Any]:
     assert result.stdout.count("\n") == 1
     claims: dict[str, Any] = jwt.decode(result.stdout.strip(), SECRET, algorithms=["HS256"])
     return claims
+
+
+def test_a_token_that_is_made_is_noted_where_there_is_an_audit(folder: Path, tmp_path: Path) -> None:
+    """Beside the gateway that writes it, in the same chain; never the token. Elsewhere nothing is made for it."""
+    result = run("token", "--role", "ingest", "--user", "till-9", TIDEBOARD_DATA_DIR=str(folder))
+    reader = AuditReader(folder / FILE_NAME)
+    [row] = reader.page(Search(action="token.mint", text="till-9"), limit=9)
+    assert (row.outcome, row.detail) == ("ok", "for till-9, as ingest")
+    assert reader.verify()[0] == []
+    assert result.stdout.strip().encode() not in b"".join(path.read_bytes() for path in folder.glob("audit.db*"))
+    run("token", "--role", "ingest", TIDEBOARD_DATA_DIR=str(tmp_path))
+    assert not (tmp_path / FILE_NAME).exists()
 
 
 def test_a_token_says_what_was_asked_for() -> None:

@@ -190,6 +190,21 @@ def test_retention_that_was_undone_is_found(tmp_path: Path) -> None:
     )
 
 
+def test_two_may_write_and_the_chain_is_one(tmp_path: Path) -> None:
+    """A command beside a gateway that runs."""
+    with opened(tmp_path) as audit:
+        audit.note("write", actor="ann", outcome="ok")
+        assert audit.flush()
+        other = AuditFile.open(tmp_path / FILE_NAME)
+        other.append([Note(0, "root", "token.mint", "ok")])
+        other.close()
+        audit.note("write", actor="bob", outcome="ok")
+        assert audit.flush()
+    found, head, _ = audit.reader().verify()
+    assert (found, head.number) == ([], 3)
+    assert [row.actor for row in audit.reader().page(Search(), limit=9)] == ["bob", "root", "ann"]
+
+
 def test_the_chain_goes_on_after_a_restart(tmp_path: Path) -> None:
     """Where it ended."""
     filled(tmp_path, 2)

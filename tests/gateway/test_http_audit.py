@@ -177,6 +177,36 @@ def test_the_chain_is_walked_on_request(gateway: Served) -> None:
     assert _walked(gateway)["breaks"][0].startswith("row 1 was changed")
 
 
+def test_tokens_and_people_taken_back_are_noted(gateway: Served) -> None:
+    """Who did it, and whom it was about; never the token itself."""
+    lost = token("till-7", "ingest")
+    root = bearer("root", "admin")
+    gateway.http.post("/api/revoke", json={"token": lost}, headers=root)
+    gateway.http.post("/api/revoke", json={"user": "till-8"}, headers=root)
+    gateway.http.post("/api/block", json={"user": "eve"}, headers=root)
+    gateway.http.post("/api/unblock", json={"user": "eve"}, headers=root)
+    gateway.http.post("/api/block", json={"user": "root"}, headers=bearer("ann", "reader"))
+    assert told(gateway, actor="root") == [
+        ("root", "token.revoke", "ok", "till-7-('ingest',)", "one token"),
+        ("root", "token.revoke", "ok", "till-8", "all tokens so far of this person"),
+        ("root", "user.block", "ok", "eve", ""),
+        ("root", "user.unblock", "ok", "eve", ""),
+    ]
+    assert [one[3] for one in told(gateway, actor="ann")] == ["POST /api/block"]
+    assert lost.encode() not in b"".join(path.read_bytes() for path in _files(gateway))
+
+
+def test_flags_are_noted_with_where_it_came_from(gateway: Served) -> None:
+    """Switched or refused."""
+    gateway.http.put("/api/flags", json={"flags": {"websocket": 50}, "why": "try"}, headers=bearer("root", "admin"))
+    gateway.http.put("/api/flags", json={"flags": {"websocket": 0}}, headers=bearer("ann", "reader"))
+    found = rows(gateway, action="flag.set")
+    assert [(row["actor"], row["outcome"], row["origin"]) for row in found] == [
+        ("root", "ok", "127.0.0.1"),
+        ("ann", "refused", "127.0.0.1"),
+    ]
+
+
 def test_a_secret_in_a_path_is_masked(gateway: Served) -> None:
     """Whoever pastes a token where it doesn't belong doesn't find it in the audit."""
     gateway.http.get(f"/api/collections/{token('ann')}/documents")
