@@ -23,20 +23,17 @@ SECRET = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Run a gateway that requires tokens."""
-    with start_gateway(
-        tmp_path_factory.mktemp("token-gateway") / "data", extra={"TIDEBOARD_SECRET": SECRET}
-    ) as process:
-        process.wait_ready()
-        yield process
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Choose the data folder of a gateway."""
+    return tmp_path_factory.mktemp("guarded") / "data"
 
 
 @pytest.fixture(scope="module")
-def folder(guarded: Process, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Find the data folder of that gateway."""
-    [found] = tmp_path_factory.getbasetemp().glob("token-gateway*/data")
-    return found
+def guarded(folder: Path) -> Iterator[Process]:
+    """Run a gateway that requires tokens."""
+    with start_gateway(folder, extra={"TIDEBOARD_SECRET": SECRET}) as process:
+        process.wait_ready()
+        yield process
 
 
 def run(*arguments: str, input: str | None = None, **variables: str) -> Result:
@@ -52,7 +49,7 @@ def claims_of(result: Result) -> dict[str, Any]:
     return claims
 
 
-def test_a_token_that_is_made_is_noted_where_there_is_an_audit(folder: Path, tmp_path: Path) -> None:
+def test_a_token_that_is_made_is_noted_where_there_is_an_audit(guarded: Process, folder: Path, tmp_path: Path) -> None:
     """Beside the gateway that writes it, in the same chain; never the token. Elsewhere nothing is made for it."""
     result = run("token", "--role", "ingest", "--user", "till-9", TIDEBOARD_DATA_DIR=str(folder))
     reader = AuditReader(folder / FILE_NAME)
