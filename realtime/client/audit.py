@@ -89,13 +89,17 @@ class AuditBook:
 
     def _run(self) -> None:
         while (note := self._notes.get()) is not None:
-            for attempt in range(_TRIES):
-                if self._sent(note):
-                    break
-                if self._is_over.wait(0.2 * 2**attempt):
-                    break
-            else:
+            if not self._insisted(note):
                 _log.error("%s of %s isn't in the audit: the gateway doesn't take it", note.action, note.actor)
+
+    def _insisted(self, note: AuditNote) -> bool:
+        """Send a note, again and again for some seconds, once when all is about to end."""
+        for attempt in range(_TRIES):
+            if self._sent(note):
+                return True
+            if self._is_over.wait(0.2 * 2**attempt):
+                break
+        return False
 
     def _sent(self, note: AuditNote) -> bool:
         try:
