@@ -26,48 +26,46 @@ AUDIT = st.Page(
     url_path="audit",
     help="Who did or tried what, when, from where, and how it went.",
 )
-page = st.navigation(
-    [
-        st.Page(
-            "overview.py",
-            title="Overview",
-            icon=":material/monitoring:",
-            default=True,
-            help="What happens now: key numbers, events over time, the busiest collections and the newest events.",
-        ),
-        st.Page(
-            "collections.py",
-            title="Collections",
-            icon=":material/database:",
-            url_path="collections",
-            help="One collection at a time: a chart, a live table with filters, and each document with its history.",
-        ),
-        st.Page(
-            "activity.py",
-            title="Activity",
-            icon=":material/stream:",
-            url_path="activity",
-            help="Every event as it comes, filtered or grouped, and who is here and looks at what.",
-        ),
-        st.Page(
-            "notifications.py",
-            title="Notifications",
-            icon=":material/notifications:",
-            url_path="notifications",
-            help="What deserves notice: the inbox, what you want to hear of and how, and what was told.",
-        ),
-        st.Page(
-            "health.py",
-            title="Health",
-            icon=":material/ecg_heart:",
-            url_path="health",
-            help="How the connection lives, how fast events get here, and how the app itself is doing.",
-        ),
-        *([ADMIN, AUDIT] if is_in and may_administer() else []),
-    ],
-    position="sidebar" if is_in else "hidden",
-)
-gate()
+pages = [
+    st.Page(
+        "overview.py",
+        title="Overview",
+        icon=":material/monitoring:",
+        default=True,
+        help="What happens now: key numbers, events over time, the busiest collections and the newest events.",
+    ),
+    st.Page(
+        "collections.py",
+        title="Collections",
+        icon=":material/database:",
+        url_path="collections",
+        help="One collection at a time: a chart, a live table with filters, and each document with its history.",
+    ),
+    st.Page(
+        "activity.py",
+        title="Activity",
+        icon=":material/stream:",
+        url_path="activity",
+        help="Every event as it comes, filtered or grouped, and who is here and looks at what.",
+    ),
+    st.Page(
+        "notifications.py",
+        title="Notifications",
+        icon=":material/notifications:",
+        url_path="notifications",
+        help="What deserves notice: the inbox, what you want to hear of and how, and what was told.",
+    ),
+    st.Page(
+        "health.py",
+        title="Health",
+        icon=":material/ecg_heart:",
+        url_path="health",
+        help="How the connection lives, how fast events get here, and how the app itself is doing.",
+    ),
+    *([ADMIN, AUDIT] if not is_in or may_administer() else []),
+]
+page = st.navigation(pages, position="sidebar" if is_in else "hidden")
+gate(page, pages)
 hold_inbox()
 sidebar()
 note_page(page.title)

@@ -5,15 +5,20 @@ The gate stands before every page. Whoever asks who is at a page meanwhile (`sig
 
 from __future__ import annotations
 
+import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
+import msgspec
 import streamlit as st
 
 from realtime.errors import StartError
 from realtime.live.runtime import current
+from realtime.ui.components import mount
 from realtime.ui.noting import note_once, noter
 from realtime.ui.standing import Person, TurnedAway, judge, person_id
 
@@ -22,6 +27,15 @@ _KEYS: Final = ("client_id", "client_secret", "server_metadata_url")
 _LEAST_COOKIE_SECRET: Final = 32
 _WHERE: Final = ".streamlit/secrets.toml"
 _HOUR_S: Final = 3600.0
+WAY_COOKIE: Final = "tideboard_way"
+_ARRIVED: Final = "tideboard.arrived"
+
+
+class Way(msgspec.Struct, frozen=True):
+    """A page and its parameters."""
+
+    page: str
+    query: dict[str, list[str]]
 
 
 def check_sign_in() -> bool:
@@ -58,17 +72,21 @@ def is_welcome() -> bool:
     return not is_needed() or isinstance(_standing(), Person)
 
 
-def gate() -> None:
-    """Let the page go on only for somebody who is signed in and may be here; else show why not, and stop."""
+def gate(page: st.Page, pages: Iterable[st.Page]) -> None:
+    """Let a page go on only for somebody who is signed in and may be here; else show why not, and stop.
+
+    Whoever wanted another page before they had to sign in is led there.
+    """
     if not is_needed():
         return
     standing = _standing()
     if isinstance(standing, Person):
         note_once("sign-in", actor=standing.id)
+        _lead_on(page, pages)
         return
     if standing is not None:
         note_once("sign-in", actor="", outcome="refused", detail=standing.reason)
-    _door(standing)
+    _door(standing, page)
     st.stop()
 
 
@@ -107,7 +125,28 @@ def _standing() -> Person | TurnedAway | None:
     )
 
 
-def _door(turned: TurnedAway | None) -> None:
+def _lead_on(page: st.Page, pages: Iterable[st.Page]) -> None:
+    """Go where the cookie says, once in a session, from the page the identity provider leads to."""
+    if st.session_state.setdefault(_ARRIVED, False):
+        return
+    st.session_state[_ARRIVED] = True
+    way = _way(st.context.cookies.get(WAY_COOKIE))
+    target = next((one for one in pages if way is not None and one.url_path == way.page), None)
+    if way is not None and target is not None and target is not page and not page.url_path:
+        st.switch_page(target, query_params=way.query)
+
+
+def _way(kept: str | None) -> Way | None:
+    """Read the cookie; what somebody else has written there is no way."""
+    try:
+        return None if kept is None else msgspec.json.decode(unquote(kept), type=Way)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+
+
+def _door(turned: TurnedAway | None, page: st.Page) -> None:
+    way = Way(page.url_path, {name: st.query_params.get_all(name) for name in st.query_params})
+    mount("door", {"way": msgspec.json.encode(way).decode()}, key="door-way")
     with st.container(horizontal_alignment="center", key="door"):
         st.space("xxlarge")
         with st.container(border=True, width=380, gap="medium"):
@@ -116,7 +155,7 @@ def _door(turned: TurnedAway | None) -> None:
 
 def _behind(turned: TurnedAway | None) -> None:
     with st.container(gap="medium"):
-        st.image(str(_LOGO), width=150)
+        st.html(f'<img src="{_logo()}" width="150" alt="Tideboard">')  # st.image offers to enlarge it
         if turned is None:
             st.markdown("Sign in to see what is happening now.")
         else:
@@ -125,6 +164,11 @@ def _behind(turned: TurnedAway | None) -> None:
             _ways_in()
         else:
             st.button("Sign out", icon=":material/logout:", on_click=_leave, width="stretch", key="sign-out")
+
+
+@cache
+def _logo() -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(_LOGO.read_bytes()).decode()
 
 
 def _ways_in() -> None:

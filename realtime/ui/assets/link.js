@@ -18,6 +18,8 @@ const BLOCKED_FIRST_MS = 3000;
 const BLOCKED_AFTER_MS = 5000;
 const ASK_AGAIN_MS = 3000;
 const REDIAL_AFTER_MS = 250; // all panels have the new person's tickets by then
+const PUT_OUT = 3507; // permission denied: blocked, or sent away
+const PUT_OUT_AT = "tideboard.put-out";
 const TICKET_REFUSED = new Set([101, 103, 109]); // unauthorized, permission denied, token expired
 
 const subscriptions = new Map();
@@ -210,6 +212,7 @@ function lose(code) {
   }
   saidHidden = false;
   lead(false);
+  if (code === PUT_OUT) return leavePage();
   if ((code >= 3500 && code < 4000) || (code >= 4500 && code < 5000)) return become("stopped");
   attempt += 1;
   // Full jitter: after a restart of the server all tabs must not come back in the same moment.
@@ -218,6 +221,14 @@ function lose(code) {
   timers.dial = setTimeout(dial, waitMs);
   if (state === "waiting") tellWatchers();
   become("waiting");
+}
+
+/** What this page shows isn't this person's to see any more. The page that comes instead says why. */
+function leavePage() {
+  become("stopped");
+  const before = Number(sessionStorage.getItem(PUT_OUT_AT) ?? 0);
+  sessionStorage.setItem(PUT_OUT_AT, String(Date.now()));
+  if (Date.now() - before > BLOCKED_AFTER_MS) location.reload(); // twice at once is no answer
 }
 
 function command(request, answered) {

@@ -13,6 +13,7 @@ const watchers = new Set();
 /** Take over what the page says. An older turn of the same tab is ignored: a panel may be mounted with old data. */
 export function setPerson(next) {
   if (!next || (next.tab === person.tab && next.turn <= person.turn)) return;
+  if (person.id === "" && document.cookie.includes("tideboard_way=")) rememberWay(""); // they have arrived
   const isOther = person.id !== "" && (next.id !== person.id || next.tab !== person.tab);
   if (next.turn > 0) keep(next.chosen); // turn 0 is what the cookie said
   person = next;
@@ -22,9 +23,17 @@ export function setPerson(next) {
   looking = setInterval(look, Math.min(LOOK_EVERY_MS, person.idleSeconds * 250));
 }
 
+/** Keep for ten minutes where a person who has to sign in first wanted to go; "" forgets it. */
+export function rememberWay(way) {
+  setCookie("tideboard_way", way, 600);
+}
+
 function keep(name) {
-  const life = name ? "max-age=31536000" : "max-age=0";
-  document.cookie = `tideboard_person=${encodeURIComponent(name)}; path=/; ${life}; samesite=lax`;
+  setCookie("tideboard_person", name, 31536000);
+}
+
+function setCookie(name, value, seconds) {
+  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=${value ? seconds : 0}; samesite=lax`;
 }
 
 /** Return {id, chosen, turn, tab, idleSeconds, isIdle}. */
