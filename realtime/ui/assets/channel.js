@@ -8,6 +8,9 @@ import { mayAskForTickets, subscribe } from "./link.js";
 import { setPerson } from "./person.js";
 import { watchStale } from "./stale.js";
 
+export { act, newId, watchRefusals } from "./acts.js";
+export { watchLead } from "./link.js";
+
 const FRAME_MS = 16;
 const SHARE = 1; // of the time a paint took, left to everything else before the next
 const LONGEST_REST_MS = 100;

@@ -98,7 +98,7 @@ export function status() {
 
 /** Say something of this tab that nobody answers; false when there is no channel to say it over. */
 export function tell(data) {
-  if (!isOpen()) return false;
+  if (!isOpen() || socket?.readyState !== WebSocket.OPEN) return false;
   send({ send: { data } });
   return true;
 }
