@@ -106,6 +106,7 @@ class Process:
         self._gateway = None if settings.gateway_url else Gateway(settings)
         self._store = Store(feed_size=settings.feed_size)
         self._gate = gate_for(settings) if self._gateway is None else self._gateway.gate
+        self._doorway = Doorway(self._gate)
         self._blocks = Blocks()
         # Without sign-in a name is anybody's choice: keeping one out would keep nobody out.
         standing = self._blocks.standing if has_sign_in else _nobody_is_out
@@ -137,7 +138,7 @@ class Process:
         """Bound the connections of the server that is about to serve this process."""
         make_room()
         hush()
-        Doorway(self._gate).install()
+        self._doorway.install()
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[dict[str, Any]]:
@@ -230,7 +231,7 @@ class Process:
 
     async def _say_goodbye(self) -> None:
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
-        await asyncio.gather(*(hub.shutdown() for hub in hubs))
+        await asyncio.gather(self._doorway.empty(), *(hub.shutdown() for hub in hubs))
 
 
 def _nobody_is_out(_person: str) -> float:

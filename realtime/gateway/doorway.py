@@ -24,6 +24,9 @@ from realtime.hub.peers import REAL_CLIENT, network_of
 from realtime.metrics import LIMITED
 
 HEAD_WITHIN_S: Final = 10.0
+SENT_WITHIN_S: Final = 1.0
+TAKEN_WITHIN_S: Final = 3.0
+_LOOK_S: Final = 0.05
 _SWEEP_S: Final = 2.0
 _COUNT_AGAIN_S: Final = 0.1
 _MOST_FILES: Final = 65_536
@@ -94,6 +97,23 @@ class Doorway:
         self._counted_at[network] = now
         return True
 
+    async def empty(self) -> None:
+        """Hang up on requests that would hold up the end of the server; run it from the moment that was asked for.
+
+        Whoever is still sending after a second, or still receiving after three, is hung up on: the server itself would
+        wait for ever. What was answered is durable; who wasn't answered has to send it again anyway. It watches on
+        until it is cancelled, since connections that were waiting to be taken are taken yet.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            passed_s = loop.time() - began
+            if passed_s >= SENT_WITHIN_S:
+                is_overdue = _is_sending if passed_s < TAKEN_WITHIN_S else _is_answering
+                for protocol in filter(is_overdue, list(self._heads)):
+                    protocol.transport.abort()
+            await asyncio.sleep(_LOOK_S)
+
     def _refuse(self, network: str, transport: Any) -> None:
         LIMITED.labels("connections_per_address").inc()
         if network not in self._told:
@@ -126,6 +146,17 @@ class Doorway:
         self._counted_at = {network: at for network, at in self._counted_at.items() if network in self._by_network}
         again = bool(self._heads or self._by_network)
         self._sweeping = loop.call_later(min(_SWEEP_S, self._head_within_s / 2), self._sweep) if again else None
+
+
+def _is_answering(protocol: Any) -> bool:
+    """Tell whether a request is under way on a connection."""
+    cycle = protocol.cycle
+    return cycle is not None and not cycle.response_complete and not protocol.transport.is_closing()
+
+
+def _is_sending(protocol: Any) -> bool:
+    """Tell whether the other side still owes a part of its request."""
+    return _is_answering(protocol) and bool(protocol.cycle.more_body)
 
 
 class _Remembering(ProxyHeadersMiddleware):

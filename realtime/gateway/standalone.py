@@ -26,7 +26,7 @@ from realtime.gateway.facade import Gateway
 from realtime.gateway.formats import check_formats
 
 _LOG: Final = logging.getLogger(__name__)
-_GRACE_S: Final = 2
+_GRACE_S: Final = 4  # the doorway is empty by then
 _BACKLOG: Final = 2048
 
 
@@ -57,21 +57,23 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     gateway = Gateway(settings)
     make_room()
     hush()
+    doorway = Doorway(gateway.gate)
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off", access_log=False, log_level=settings.log_level,
         log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
         timeout_graceful_shutdown=_GRACE_S, ws_max_size=settings.max_body_bytes + 65_536, ws_per_message_deflate=False,
-        http=Doorway(gateway.gate).protocol(), proxy_headers=False,
+        http=doorway.protocol(), proxy_headers=False,
     )  # fmt: skip
     server = _Server(config)
     async with gateway.running():
-        stopping = asyncio.create_task(_stop_on_signal(gateway, server))
+        stopping = asyncio.create_task(_stop_on_signal(gateway, server, doorway))
         on_listening(_address(listener))
         await server.serve([listener])
         stopping.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
 
 
-async def _stop_on_signal(gateway: Gateway, server: uvicorn.Server) -> None:
+async def _stop_on_signal(gateway: Gateway, server: uvicorn.Server, doorway: Doorway) -> None:
     """Wait for a signal, let sockets go with the protocol's own code, then stop the server. A second one hurries."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
@@ -86,6 +88,7 @@ async def _stop_on_signal(gateway: Gateway, server: uvicorn.Server) -> None:
     _LOG.info("stopping")
     await gateway.hub.shutdown()
     server.should_exit = True
+    await doorway.empty()
 
 
 @contextlib.contextmanager

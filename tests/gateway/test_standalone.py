@@ -132,7 +132,7 @@ def test_an_address_that_is_not_ours_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="--host"):
         serve(Settings(data_dir=tmp_path), host="no such host", port=0)
     with pytest.raises(StartError, match="can't be listened on"):
-        serve(Settings(data_dir=tmp_path), host="203.0.113.1", port=0)
+        serve(Settings(data_dir=tmp_path, secret="a secret of more than 32 characters"), host="203.0.113.1", port=0)
 
 
 def test_a_data_folder_in_use_stops_the_start(tmp_path: Path) -> None:
