@@ -160,8 +160,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def words(self, fact: Fact, **more: Any) -> tuple[str, str]:
         """Return title and message for a fact; `more` are values by name beside the fact's."""
         look = self._looking(fact, more)
-        title = fill(self.title, look, limit=MAX_TITLE_CHARS) or self.id
-        return title, fill(self.message, look, limit=MAX_MESSAGE_CHARS)
+        title = fill(self.title, look, limit=MAX_TITLE_CHARS, is_read=True) or self.id
+        return title, fill(self.message, look, limit=MAX_MESSAGE_CHARS, is_read=True)
 
     def reason(self, fact: Fact) -> str:
         """Say why this reached somebody."""
