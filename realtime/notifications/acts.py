@@ -97,7 +97,7 @@ def _choice(act: dict[str, Any], preferences: Preferences | None, *, now: float)
 def _test(act: dict[str, Any], preferences: Preferences, *, person: str, now: float) -> Add:
     """Make a notice for trying out: it goes where such a one would go, and says so."""
     severity, about = act.get("severity", "info"), act.get("about", "system")
-    if severity not in RANKS or severity == "critical" or about not in ABOUTS:
+    if severity not in tuple(RANKS) or severity == "critical" or about not in ABOUTS:  # it may be any JSON
         kinds = [name for name in RANKS if name != "critical"]
         raise NoticeError(f"A test has a severity ({', '.join(kinds)}) and is about {', '.join(ABOUTS)}.")
     notification = Notification(

@@ -58,7 +58,7 @@ def spoken(value: Any) -> str:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return plain(value)
-    seconds = int((offset.total_seconds() if (offset := moment.utcoffset()) else 0))
+    seconds = int(offset.total_seconds() if (offset := moment.utcoffset()) else 0)
     hours, minutes = divmod(abs(seconds) // 60, 60)
     zone = f"{'-' if seconds < 0 else '+'}{hours}{f':{minutes:02}' if minutes else ''}" if seconds else ""
     return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} (UTC{zone})"
