@@ -56,3 +56,12 @@ def test_every_answer_keeps_other_sites_from_framing_it(based: Process) -> None:
 def test_programs_on_this_machine_need_no_base_path(based: Process) -> None:
     """The API answers at the root, too, where nothing is shown."""
     assert httpx.get(f"{based.base_url}/api/health", trust_env=False).json()["live"] is True
+
+
+def test_nobody_says_where_they_are_by_a_header(based: Process) -> None:
+    """Streamlit's server believes whoever is on this machine; what is counted and noted is who really connected."""
+    with httpx.Client(base_url=based.base_url, trust_env=False) as http:
+        claimed = {"X-Forwarded-For": "203.0.113.9:4444", "Origin": "https://evil.example"}
+        assert http.post(f"{BASE}/api/events", json={}, headers=claimed).status_code == 403
+        [row] = http.get("/api/audit", params={"text": "foreign_origin"}).json()["rows"]
+        assert (row["origin"], row["target"]) == ("127.0.0.1", f"POST {BASE}/api/events")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime.errors import ConfigError
 from realtime.gateway import requests as requests_module
@@ -339,3 +340,16 @@ def test_a_document_is_reached_whatever_its_id(gateway: Served) -> None:
         path = f"/api/collections/odd/documents/{quote(identifier, safe='')}"
         assert gateway.http.put(path, json={"id": identifier}).status_code == 201
         assert gateway.http.get(path).json()["document"] == {"id": identifier}
+
+
+@in_loop
+async def test_a_bomb_in_a_frame_is_refused(gateway: Served) -> None:
+    """However small it came: what it would become is never held, and the others are served."""
+    url = gateway.url.replace("http", "ws") + "/connection/websocket"
+    async with connect(url, proxy=None, compression="deflate", max_size=None) as opened:
+        wire = Wire(opened)
+        await wire.ask("connect")
+        with contextlib.suppress(ConnectionClosed):
+            await opened.send('{"id": 2, "rpc": {"data": "' + "0" * 50_000_000 + '"}}')
+        assert (await wire.end())[0] in (1009, 3501)
+    assert (await asyncio.to_thread(gateway.http.get, "/api/health")).status_code == 200

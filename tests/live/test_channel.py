@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import time
 from collections.abc import Iterator
 
@@ -252,3 +253,35 @@ def test_a_runtime_is_found_until_it_is_uninstalled(serving: Serving) -> None:
     uninstall()
     with pytest.raises(NotRunning, match="streamlit run"):
         current()
+
+
+def test_no_foreign_page_opens_a_channel(serving: Serving) -> None:
+    """Whatever tickets it might have got hold of; our own page does."""
+    url = f"ws://127.0.0.1:{serving.port}/live/channel"
+    for origin in ("https://evil.example", "null", f"http://127.0.0.1:{serving.port + 1}"):
+        with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+            websocket.create_connection(url, timeout=5, origin=origin)
+        assert refused.value.status_code == 403
+    websocket.create_connection(url, timeout=5, origin=f"http://127.0.0.1:{serving.port}").close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2f..%2fconfig.py",
+        "%2e%2e%2fconfig.py",
+        "....//config.py",
+        "..%5cconfig.py",
+        "%00patch.js",
+        "patch.js%00",
+        "",
+    ],
+)
+def test_no_asset_leads_out_of_its_folder(serving: Serving, name: str) -> None:
+    """What isn't a name in the folder isn't there, however it is written."""
+    with socket.create_connection(("127.0.0.1", serving.port), timeout=5) as wire:
+        path = f"/live/assets/{serving.live.assets.version}/{name}"
+        wire.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        answer = wire.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert b"Settings" not in answer
