@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from realtime.client import Outbox, WebSocketClient
 from realtime.client.inboxes import Inboxes
+from realtime.config import CONFIG_VARIABLE
 from realtime.errors import NoticeError
 from realtime.notifications.centre import unread_count
 from realtime.notifications.commands import Add, Command, command_value
@@ -23,7 +25,7 @@ from realtime.protocol.events import Envelope
 from realtime.store import InboxCopy, Store
 from tests.support.faults import Fault, FaultKind, FaultProxy
 from tests.support.processes import Process, start_gateway
-from tests.support.producing import Poster
+from tests.support.producing import Poster, numbered
 
 WAIT_S = 30.0
 
@@ -399,3 +401,44 @@ def test_toasts_are_held_dismissed_and_let_go_by_acts(world: World) -> None:
     assert world.inbox()["position"]["offset"] == before["offset"] + 1
     app.inboxes.led("ann", is_led=False)
     assert app.copy().toasts.held_at is not None
+
+
+RULES = """\
+[[rules]]
+id = "tested"
+event = "collection:created"
+collection = "tested"
+severity = "warning"
+title = "{id}"
+group = "tested"
+"""
+
+
+def test_ten_thousand_notices_are_in_the_copy_once_whatever_breaks(tmp_path: Path) -> None:
+    """The wire is cut, the gateway killed, the app started anew: in the end the app has each event counted once."""
+    config = tmp_path / "tideboard.toml"
+    config.write_text(RULES)
+    folder = tmp_path / "app"
+    folder.mkdir()
+    with ExitStack() as stack:
+        world = World(tmp_path, stack, extra={CONFIG_VARIABLE: str(config)})
+        proxy = stack.enter_context(FaultProxy(world.gateway.port))
+        numbers = iter(range(10_000))
+        with App(proxy.base_url, folder) as app:
+            app.open()
+            app.until(lambda: app.outbox.waiting_for("inbox#ann") == ())
+            for turn in range(10):
+                world.poster.post(*numbered("tested", list(islice(numbers, 500))))
+                if turn % 4 == 3:
+                    world.kill_and_restart()
+                else:
+                    proxy.cut()
+        for _ in range(10):
+            world.poster.post(*numbered("tested", list(islice(numbers, 500))))
+            proxy.cut()
+        with App(proxy.base_url, folder) as app:
+            app.open()
+            app.until(lambda: told(app) == 10_000)
+            app.settled()
+            assert app.copy().replica.confirmed == world.fold()
+            assert app.copy().inbox.rows["tested"].total == 10_000
