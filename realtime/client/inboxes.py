@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +22,7 @@ from realtime.client.inbox_sending import InboxSending, OnRefused, meeting, new_
 from realtime.client.local_notices import LocalNotices
 from realtime.errors import NoticeError
 from realtime.notifications.acts import Asker, ToastAct, read_act
-from realtime.notifications.commands import Add, Clear, Command, Retell, Set
+from realtime.notifications.commands import Add, Clear, Command, Meet, Retell, Set
 from realtime.notifications.inbox_state import Inbox
 from realtime.notifications.model import State
 from realtime.notifications.notices import Notice, notification_of
@@ -38,6 +39,11 @@ MAX_PERSON_CHARS: Final = 200
 _BREATH_S: Final = 0.02  # so that a flood of notices isn't a flood of looks at the clock
 _LONGEST_WAIT_S: Final = 60.0  # a clock set back must not put everything off
 _JOIN_S: Final = 5.0
+_SENT_AT_ONCE: Final = 20
+_SEND_ON_S: Final = 0.05
+_LEAVES_ROOM: Final = 200  # entries of the outbox beyond which only people's own clicks are put there
+UNSENT_KEPT: Final = 5_000
+"""How much may wait of what the client raised itself; what comes beyond isn't told. Whoever is new always is."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +83,7 @@ class Inboxes:
         self._lock = threading.Lock()
         self._people: dict[str, _Person] = {}
         self._due: dict[str, float] = {}
+        self._unsent: deque[tuple[str, Command]] = deque()
         self._releases: list[Callable[[], None]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -202,11 +209,14 @@ class Inboxes:
         now = self._now()
         self._welcome(now)
         self._tell_local(now)
+        self._send_on()
         self._pass_time(changed, now)
         self._close_due(now)
         with self._lock:
             closing = [one.closes_at for one in self._people.values() if one.closes_at is not None]
         moments = [*self._due.values(), *closing, *([] if self._local.due_at is None else [self._local.due_at])]
+        if self._unsent:
+            return _SEND_ON_S
         return None if not moments else min(max(min(moments) - now, 0.0), _LONGEST_WAIT_S)
 
     def _welcome(self, now: float) -> None:
@@ -225,7 +235,7 @@ class Inboxes:
             one.is_restored = True
             self._sending.restore(person)
         for person, name, roles in unmet:
-            self._sending.try_to_give(person, meeting(person, name, roles, now=now), is_shown=False)
+            self._unsent.append((person, meeting(person, name, roles, now=now)))
 
     def _tell_local(self, now: float) -> None:
         """Tell everybody here of what happened to the connection."""
@@ -236,8 +246,18 @@ class Inboxes:
             inbox = self._copies.get(person).inbox
             commands, _ = commands_for(signals, person=person, preferences=inbox.preferences, now=now, roles=roles)
             for command in commands:
-                if _concerns(command, self._copies.get(person).inbox):
-                    self._sending.try_to_give(person, command)
+                if _concerns(command, self._copies.get(person).inbox) and len(self._unsent) < UNSENT_KEPT:
+                    self._copies.predict(person, (command,), now=now)
+                    self._unsent.append((person, command))
+
+    def _send_on(self) -> None:
+        """Send what nobody asked for, a few at a time: it shows already, and people's own clicks need the room more."""
+        outbox = self._client.outbox
+        for _ in range(_SENT_AT_ONCE):
+            if not self._unsent or (outbox is not None and outbox.waiting >= _LEAVES_ROOM):
+                return
+            person, command = self._unsent.popleft()
+            self._sending.try_to_give(person, command, is_shown=not isinstance(command, Meet))
 
     def _pass_time(self, changed: frozenset[str], now: float) -> None:
         for person in changed:

@@ -196,6 +196,11 @@ class Outbox:
         with self._lock:
             return self._plan.listing()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many entries wait or are refused. Threads: any."""
+        return len(self._plan)
+
     def waiting_for(self, channel: str) -> tuple[OutboxEntry, ...]:
         """Return what waits to be done to an inbox, in order. Threads: any."""
         return tuple(entry for entry in self.entries if entry.is_open and entry.document == (channel, ""))

@@ -315,9 +315,26 @@ def test_the_client_hears_what_happens_to_its_own_connection(world: World) -> No
     app.until(lambda: [row.newest.rule for row in app.copy().inbox.rows.values()] == ["lost"])
     assert [toast.title for toast in app.copy().toasts.visible] == ["Connection to the gateway lost"]
     world.kill_and_restart()
-    app.until(lambda: any(row.cleared_at is not None for row in app.copy().inbox.rows.values()))
+    app.until(lambda: [row.newest.rule for row in app.copy().inbox.rows.values()] == ["restored"])
     app.settled()
     assert app.copy().inbox == world.fold()
+
+
+def test_a_crowd_that_hears_of_a_loss_leaves_room_for_clicks(world: World) -> None:
+    """All see at once that the connection is lost; what is kept of it waits its turn, and a click never does."""
+    app = world.app()
+    people = [f"p{number}" for number in range(400)]
+    for person in people:
+        app.inboxes.open(person)
+    app.until(lambda: app.client.is_connected and all(app.copy(person).is_synced for person in people))
+    app.until(lambda: app.outbox.waiting == 0)
+    world.gateway.kill()
+    app.until(lambda: all(toasted(app, person) == ["connection"] for person in people))
+    app.inboxes.act("p0", {"do": "clear-history"})
+    assert app.outbox.waiting <= 250
+    world.kill_and_restart()
+    app.until(lambda: all(not app.copy(person).replica.pending for person in people))
+    assert world.inbox("p399")["inbox"]["rows"]["connection"]["total"] >= 1
 
 
 def test_an_inbox_is_let_go_a_while_after_the_last_page(world: World) -> None:
