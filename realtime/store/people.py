@@ -38,9 +38,10 @@ class _Person:
 
 
 class People:
-    """People by id, those online and those gone apart, the one seen last at the end of each.
+    """People by id in three lots: at our own pages, else online, gone; the one seen last at the end of each.
 
-    Beyond `kept` the longest unseen is dropped and counted: first of those gone, then of those online.
+    Beyond `kept` the longest unseen is dropped and counted: first of those gone, then of those online elsewhere. So no
+    storm makes the people forgotten who look at it.
     """
 
     def __init__(self, *, kept: int = PEOPLE_KEPT) -> None:
@@ -48,8 +49,7 @@ class People:
         self.counts: dict[str, int] = {}
         self._kept = kept
         self._people: dict[str, _Person] = {}
-        self._online: OrderedDict[str, None] = OrderedDict()
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._lots: tuple[OrderedDict[str, None], ...] = (OrderedDict(), OrderedDict(), OrderedDict())
         self._newest: deque[PersonDid] = deque(maxlen=NEWEST_KEPT)
         self._doers: OrderedDict[str, None] = (
             OrderedDict()
@@ -81,7 +81,7 @@ class People:
             # Of whom no event ever told, no event will tell that they left.
             is_online = here is not None or (person.seen.is_online and person.seen.actions > 0)
             person.seen = msgspec.structs.replace(person.seen, here=here, is_online=is_online)
-            self._place(user_id, is_online=is_online)
+            self._place(person.seen)
 
     def _note(self, did: PersonDid, *, is_online: bool | None) -> None:
         person = self._people.get(did.user_id)
@@ -90,20 +90,19 @@ class People:
         is_late = did.at < person.seen.last_seen_at
         person.seen = _later(person.seen, did, is_online=is_online) if not is_late else _counted(person.seen, did)
         self._remember(person, did)
-        self._place(did.user_id, is_online=person.seen.is_online)
+        self._place(person.seen)
 
     def _meet(self, seen: PersonSeen) -> _Person:
         person = self._people[seen.user_id] = _Person(seen)
         return person
 
-    def _place(self, user_id: str, *, is_online: bool) -> None:
+    def _place(self, seen: PersonSeen) -> None:
         """Put a person at the end of their lot, and let the longest unseen go where there are too many."""
-        here, there = (self._online, self._gone) if is_online else (self._gone, self._online)
-        there.pop(user_id, None)
-        here[user_id] = None
-        here.move_to_end(user_id)
+        for lot in self._lots:
+            lot.pop(seen.user_id, None)
+        self._lots[0 if seen.is_online and seen.here is not None else 1 if seen.is_online else 2][seen.user_id] = None
         while len(self._people) > self._kept:
-            lot = self._gone if len(self._gone) > (not is_online) else self._online
+            lot = next(lot for lot in reversed(self._lots) if len(lot) > (seen.user_id in lot))
             self._forget(next(iter(lot)), lot)
 
     def _forget(self, user_id: str, lot: OrderedDict[str, None]) -> None:
@@ -140,10 +139,10 @@ class People:
     @property
     def online(self) -> int:
         """Count who is online."""
-        return len(self._online)
+        return len(self._lots[0]) + len(self._lots[1])
 
     def all(self) -> tuple[PersonSeen, ...]:
-        """Return everyone: who is online, the one seen last first, then who is gone."""
+        """Return everyone: at our own pages, online elsewhere, gone; in each the one seen last first."""
         return tuple(self._ordered())
 
     def newest(self, limit: int) -> tuple[PersonSeen, ...]:
@@ -173,7 +172,7 @@ class People:
         return (0,) * STRIP_MINUTES if person is None else person.strip.read(last=minute, buckets=STRIP_MINUTES)
 
     def _ordered(self) -> Iterator[PersonSeen]:
-        return (self._people[user_id].seen for user_id in chain(reversed(self._online), reversed(self._gone)))
+        return (self._people[user_id].seen for user_id in chain.from_iterable(map(reversed, self._lots)))
 
 
 def _later(seen: PersonSeen, did: PersonDid, *, is_online: bool | None) -> PersonSeen:

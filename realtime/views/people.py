@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from realtime.store.people import PEOPLE_KEPT
 from realtime.views.deeds import about, deed, name_of, place
 from realtime.views.registry import Value, view
 from realtime.views.words import Tone, plural
@@ -35,7 +36,7 @@ def present(store: Store, *, now: float, limit: int = SHOWN, has_gone: bool = Tr
     count = store.people_online
     return {
         "people": [_person(person, now=now) for person in [*online, *gone[:GONE_SHOWN]]],
-        "title": f"{count:,} here now",
+        "title": f"{count:,}{'+' if count >= PEOPLE_KEPT else ''} here now",  # more aren't remembered
         "more": f"and {plural(count - len(online), 'more person', 'more people')} online"
         if count > len(online)
         else "",

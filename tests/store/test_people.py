@@ -55,6 +55,17 @@ def test_who_is_gone_is_forgotten_before_who_is_online() -> None:
     assert [person.user_id for person in people.all()] == ["cy", "ann"]
 
 
+def test_no_storm_makes_those_forgotten_who_look_at_it() -> None:
+    """Whoever is at our own pages stays, and comes first."""
+    people = People(kept=10)
+    people.take(came("ann"), at=1.0)
+    people.set_here({"ann": Here(1, False, 1.0)}, now=1.0)
+    for number in range(100):
+        people.take(came(f"p{number}"), at=2.0 + number)
+    assert people.all()[0].user_id == "ann"
+    assert (people.online, people.forgotten) == (10, 91)
+
+
 def test_what_is_told_late_says_nothing_about_now() -> None:
     """An old login in the history doesn't bring back someone who has left."""
     people = People()

@@ -54,7 +54,7 @@ def test_the_list_is_bounded_and_says_the_true_count() -> None:
     filler = Filler()
     login(filler, *(f"p{number}" for number in range(10_000)))
     value = people.present(filler.store, now=NOON)
-    assert (value["title"], value["more"]) == ("10,000 here now", "and 9,950 more people online")
+    assert (value["title"], value["more"]) == ("10,000+ here now", "and 9,950 more people online")
     assert len(value["people"]) == people.SHOWN
     assert people.present(Filler().store, now=NOON)["title"] == "0 here now"
 

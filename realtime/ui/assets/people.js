@@ -79,12 +79,14 @@ class People {
       }
       fill(row, person, person.id === this.me);
     }
-    if (!this.isTouched) this.order();
+    this.order();
     this.age(Date.now());
     this.mark();
   }
 
+  /** Put the rows in order, unless somebody is about to choose one. */
   order() {
+    if (this.isTouched || this.list.querySelector(":focus-visible")) return;
     this.value.people.forEach(({ id }, index) => {
       const { root } = this.rows.get(id);
       if (this.list.children[index] !== root) this.list.insertBefore(root, this.list.children[index] ?? null);
