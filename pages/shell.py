@@ -4,6 +4,7 @@ import streamlit as st
 
 from realtime.ui.admin import may_administer
 from realtime.ui.notifications_hook import hold_inbox
+from realtime.ui.profile import take_seat
 from realtime.ui.sidebar import MARK, brand, sidebar
 from realtime.ui.sign_in import gate, is_welcome
 from realtime.ui.tracking import note_page
@@ -66,6 +67,7 @@ pages = [
 ]
 page = st.navigation(pages, position="sidebar" if is_in else "hidden")
 gate(page, pages)
+take_seat()
 hold_inbox()
 sidebar()
 note_page(page.title)

@@ -17,6 +17,7 @@ TideboardError
 │   └── OutboxFull       … because too many wait already
 ├── NoticeError          a preference or a command about notifications makes no sense
 ├── TicketError          a ticket for a live view is forged, expired or for something unknown
+├── TooManyProfiles      more different sets of rights are in use at once than this process opens connections for
 └── NotRunning           no Tideboard runs in this process
 """
 
@@ -145,6 +146,10 @@ class NoticeError(TideboardError):
 
 class TicketError(TideboardError):
     """A ticket is forged, expired, or names a view this process doesn't know."""
+
+
+class TooManyProfiles(TideboardError):
+    """Too many different sets of rights are in use at once. The text is one sentence."""
 
 
 class NotRunning(TideboardError):

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -50,16 +50,20 @@ from realtime.gateway.formats import FORMATS as GATEWAY_FORMATS
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http_state import answer_live, answer_metrics, answer_ready
 from realtime.gateway.page_headers import PageHeaders, under
+from realtime.gateway.role_tables import rights_from
 from realtime.gateway.secret import secret_of
 from realtime.gateway.tokens import mint
 from realtime.live.live import Live
+from realtime.live.profiles import Profiles
 from realtime.live.runtime import Runtime, install, uninstall
 from realtime.logs import set_up
 from realtime.migrations import check_format
 from realtime.notifications.tables import rules_from
-from realtime.protocol.roles import APP
+from realtime.protocol.roles import ADMIN, APP, PAGES
 from realtime.sample import Sample
 from realtime.store import Store
+from realtime.store.health import DeadLetters
+from realtime.ui.profile import of_this_page
 from realtime.ui.sign_in import check_sign_in
 
 FORMATS: Final = {**GATEWAY_FORMATS, OUTBOX_NAME: len(OUTBOX_STEPS), MEMORY_NAME: len(MEMORY_STEPS)}
@@ -85,6 +89,12 @@ def compose() -> Process:
             check_format(settings.data_dir / name, known=known)
         OutboxFile.open(settings.data_dir / OUTBOX_NAME).close()  # likewise
         rules_from(settings.rules)
+        rights_from(settings.roles)
+        if settings.roles and minting(settings, APP) is None:
+            raise StartError(
+                "Roles are configured, and the gateway is elsewhere: give this process the gateway's TIDEBOARD_SECRET, "
+                "so that it can ask with the rights of whoever looks."
+            )
         process = Process(settings, has_sign_in=check_sign_in())
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
@@ -146,7 +156,8 @@ class Process:
         settings = self._settings
         base_url = settings.gateway_url or own_url()
         token = own_token(settings)
-        sample = Sample(base_url, settings=settings, headers=lambda: bearer(token))
+        playing = minting(settings, ADMIN, APP) or token
+        sample = Sample(base_url, settings=settings, headers=lambda: bearer(playing))
         async with AsyncExitStack() as stack:
             if self._gateway is not None:
                 await stack.enter_async_context(self._gateway.running())
@@ -184,7 +195,8 @@ class Process:
                 blocks=self._blocks,
                 sample=sample,
             )
-            install(runtime)
+            profiles = self._profiles(runtime, base_url=base_url)
+            install(runtime, resolve=None if profiles is None else partial(of_this_page, profiles=profiles))
             stack.callback(uninstall)
             await stack.enter_async_context(self._live.running())
             stack.callback(_warn_before_stopping(self._say_goodbye))
@@ -202,15 +214,48 @@ class Process:
             if self._has_sign_in:
                 self._blocks.start(base_url, headers=partial(bearer, token), on_out=self._live.put_out)
                 stack.push_async_callback(asyncio.to_thread, self._blocks.stop)
+            if profiles is not None:
+                await asyncio.to_thread(profiles.start)
+                stack.push_async_callback(asyncio.to_thread, profiles.stop)
             sample.open()
             stack.push_async_callback(asyncio.to_thread, sample.close)
             self._follow(flags, client)
             stack.push_async_callback(asyncio.to_thread, flags.stop)
-            sampler = Sampler(self._store, dead_letters=dead_letters_at(base_url, headers=lambda: bearer(token)))
+            sampler = Sampler(self._store, dead_letters=self._dead_letters(profiles, base_url=base_url, token=token))
             sampler.start()
             stack.push_async_callback(asyncio.to_thread, sampler.stop)
             _calm_the_interpreter()
             yield {"settings": settings}
+
+    def _profiles(self, runtime: Runtime, *, base_url: str) -> Profiles | None:
+        """Make what opens a connection and a store for each profile; None where no roles restrict anybody."""
+        settings = self._settings
+        if not settings.roles:
+            return None
+        rights = rights_from(settings.roles, contact=settings.contact)
+
+        def connect(roles: tuple[str, ...], *, store: Store, outbox: Outbox) -> WebSocketClient:
+            return WebSocketClient(
+                socket_url(base_url), http_url=base_url, store=store, token=minting(settings, *roles, PAGES),
+                outbox=outbox, transport=settings.transport,
+            )  # fmt: skip
+
+        return Profiles(
+            runtime, self._live.casters, rights=rights.profile, connect=connect, make_caster=self._live.make_caster
+        )
+
+    def _dead_letters(
+        self, profiles: Profiles | None, *, base_url: str, token: Callable[[], str] | None
+    ) -> Callable[[], DeadLetters | None]:
+        """Return what asks for the dead letters. Where there are roles, they are for administrators."""
+        if profiles is None:
+            return dead_letters_at(base_url, headers=lambda: bearer(token))
+        ask = dead_letters_at(base_url, headers=lambda: bearer(minting(self._settings, ADMIN, APP)))
+
+        def hand_on() -> None:
+            profiles.set_dead_letters(ask())
+
+        return hand_on
 
     def _follow(self, flags: FlagWatch, client: WebSocketClient) -> None:
         """Let an operator's flags be obeyed in this process."""
@@ -285,16 +330,19 @@ def own_token(settings: Settings) -> Callable[[], str] | None:
     A gateway elsewhere knows the configured secret, not the one in our data folder.
     """
     given = settings.gateway_token if settings.gateway_url is not None else None
-    if given is not None:
-        return lambda: given
+    return minting(settings, APP) if given is None else lambda: given
+
+
+def minting(settings: Settings, *roles: str) -> Callable[[], str] | None:
+    """Return what mints tokens of this process's own with some roles; None where it can't sign what a gateway knows."""
     if settings.gateway_url is not None and settings.secret is None:
         return None
-    return partial(_minted, settings, secret_of(settings))
+    return partial(_minted, settings, secret_of(settings), roles)
 
 
-def _minted(settings: Settings, secret: str) -> str:
+def _minted(settings: Settings, secret: str, roles: Sequence[str]) -> str:
     return mint(
-        secret, user=_USER, roles=[APP], identifier=str(uuid.uuid4()), now=time.time(), life_s=_TOKEN_S,
+        secret, user=_USER, roles=list(roles), identifier=str(uuid.uuid4()), now=time.time(), life_s=_TOKEN_S,
         audience=settings.token_audience, issuer=settings.token_issuer,
     )  # fmt: skip
 

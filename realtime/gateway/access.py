@@ -16,7 +16,7 @@ from realtime.gateway.keys import FixedKey, Jwks, Keys, ProviderKeys
 from realtime.gateway.revocations import Bar, Revocations
 from realtime.gateway.tokens import Claims, is_for, read_claims, read_roles, token_id
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
-from realtime.protocol.roles import ADMIN, APP, foreign
+from realtime.protocol.roles import ADMIN, APP, OWN, foreign
 
 LEEWAY_S: Final = 5.0
 """How far another machine's clock may be ahead of ours. It never prolongs a token's life."""
@@ -43,12 +43,12 @@ class Identity:
     @property
     def is_app(self) -> bool:
         """Tell whether it is one of our own processes, which acts for whom it says."""
-        return APP in self.roles
+        return not OWN.isdisjoint(self.roles)
 
     @property
     def may_administer(self) -> bool:
         """Tell whether it may say who is let in."""
-        return self.is_app or ADMIN in self.roles
+        return APP in self.roles or ADMIN in self.roles
 
 
 class Access:

@@ -151,7 +151,7 @@ class Documents:
             },
             actor=change.actor,
         )
-        return await self._ingest.store_as(change.profile, accepted, expected=expected, by_ingest=False)
+        return await self._ingest.store_as(change.profile, accepted, expected=expected)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -146,21 +146,19 @@ class Ingest:
             stored = [await self._restricted.placed(profile, one) for one in stored]
         return _report(stored, places, refusals)
 
-    async def store_as(
-        self, profile: Profile, accepted: Accepted, *, expected: int | None = None, by_ingest: bool = True
-    ) -> Stored:
+    async def store_as(self, profile: Profile, accepted: Accepted, *, expected: int | None = None) -> Stored:
         """Store one judged event as somebody may; where it stands is told as they know it.
 
         Raises EventError `forbidden`, `not_found`, `exists`, and what `store` raises.
         """
         await self._count(1)
-        return await self._store_as(profile, accepted, expected=expected, by_ingest=by_ingest)
+        return await self._store_as(profile, accepted, expected=expected)
 
-    async def _store_as(self, profile: Profile, accepted: Accepted, *, expected: int | None, by_ingest: bool) -> Stored:
-        if _is_free(profile, accepted.channel) and (by_ingest or profile.is_admin):
+    async def _store_as(self, profile: Profile, accepted: Accepted, *, expected: int | None) -> Stored:
+        if _is_free(profile, accepted.channel):
             [stored] = await self._append([accepted], expected)
             return stored if profile.is_admin else await self._restricted.placed(profile, stored)
-        return await self._restricted.store(profile, accepted, expected=expected, by_ingest=by_ingest)
+        return await self._restricted.store(profile, accepted, expected=expected)
 
     async def _take_restricted(
         self,
@@ -177,7 +175,7 @@ class Ingest:
         for number, (one, place) in enumerate(zip(accepted, places, strict=True)):
             try:
                 of_first = expected if number == 0 else None
-                stored.append(await self._store_as(profile, one, expected=of_first, by_ingest=True))
+                stored.append(await self._store_as(profile, one, expected=of_first))
                 kept.append(place)
             except EventError as error:
                 refusals.append(_refusal(place, error, items[place]))

@@ -44,9 +44,7 @@ class Restricted:
         self._lens = lens
         self._append = append
 
-    async def store(
-        self, profile: Profile, accepted: Accepted, *, expected: int | None = None, by_ingest: bool
-    ) -> Stored:
+    async def store(self, profile: Profile, accepted: Accepted, *, expected: int | None = None) -> Stored:
         """Store one event as somebody may. `expected` is a version as they know it, `MUST_BE_NEW` for none.
 
         Raises EventError `forbidden`, `not_found`, `exists`; ConflictError in the writer's own versions; StorageError.
@@ -62,7 +60,7 @@ class Restricted:
         for _ in range(_ATTEMPTS):
             row = await asyncio.to_thread(self._log.get, accepted.event.collection, _id(accepted))
             await self._check_version(profile, accepted, row, expected)
-            woven = _judged(profile, accepted, row, by_ingest=by_ingest)
+            woven = _judged(profile, accepted, row)
             try:
                 [stored] = await self._append([woven], MUST_BE_NEW if row is None else row.offset)
             except ConflictError:
@@ -110,7 +108,7 @@ class Restricted:
             raise ConflictError(expected=expected, actual=None if sight is None else actual)
 
 
-def _judged(profile: Profile, accepted: Accepted, row: DocumentRow | None, *, by_ingest: bool) -> Accepted:
+def _judged(profile: Profile, accepted: Accepted, row: DocumentRow | None) -> Accepted:
     """Return what is to be stored; raise EventError when it isn't the writer's to write."""
     event = accepted.event
     assert isinstance(event, CollectionEvent)
@@ -118,13 +116,13 @@ def _judged(profile: Profile, accepted: Accepted, row: DocumentRow | None, *, by
     old: JsonObject | None = None if row is None else msgspec.json.decode(row.document)
     action: Action = "delete" if new is None else "create" if old is None else "update"
     documents = [document for document in (old, new) if document is not None]
-    settable = profile.writing(action, event.collection, *documents, by_ingest=by_ingest)
+    settable = profile.writing(action, event.collection, *documents)
     sight = profile.sight(accepted.channel)
     is_visible = old is not None and sight is not None and sight.sees(old)
     if settable is None:
         if is_visible or (old is None and new is not None):
             raise profile.refusal(action, event.collection)
-        raise _unseen(profile, event, new, by_ingest=by_ingest)
+        raise _unseen(profile, event, new)
     if new is None:
         if old is None:
             raise _not_found(event)
@@ -134,12 +132,12 @@ def _judged(profile: Profile, accepted: Accepted, row: DocumentRow | None, *, by
     return accepted if woven == new else _with_document(accepted, woven)
 
 
-def _unseen(profile: Profile, event: CollectionEvent, new: JsonObject | None, *, by_ingest: bool) -> EventError:
+def _unseen(profile: Profile, event: CollectionEvent, new: JsonObject | None) -> EventError:
     """Refuse a write to a document the writer doesn't see, in the words for one that isn't there, as far as can be."""
     if new is None:
-        may_delete = profile.may("delete", event.collection) or (by_ingest and profile.may("ingest", event.collection))
+        may_delete = profile.may("delete", event.collection) or profile.may("ingest", event.collection)
         return _not_found(event) if may_delete else profile.refusal("delete", event.collection)
-    if profile.writing("create", event.collection, new, by_ingest=by_ingest) is None:
+    if profile.writing("create", event.collection, new) is None:
         return profile.refusal("create", event.collection)
     return EventError("exists", f"There is a document {new['id']!r} already; choose another id.")
 

@@ -132,6 +132,10 @@ class Profile:
         """Return what is seen of a channel of events, None when nothing is. Whose inbox is whose isn't known here."""
         return PLAIN if self.is_admin else _sight(self._grants, channel)
 
+    def hears(self, channel: str) -> bool:
+        """Tell whether anything of a channel is seen."""
+        return self.sight(channel) is not None
+
     def redact(self, channel: str, raw: bytes) -> bytes | None:
         """Return an encoded envelope of a channel as it may be seen, None when it may not.
 
@@ -140,14 +144,14 @@ class Profile:
         sight = self.sight(channel)
         return None if sight is None else redacted(sight, raw)
 
-    def writing(self, action: Action, collection: str, *documents: JsonObject, by_ingest: bool = False) -> Masks | None:
+    def writing(self, action: Action, collection: str, *documents: JsonObject) -> Masks | None:
         """Return what somebody may not set in writing documents (before, after), None when they may not write at all.
 
-        `by_ingest`: what may be ingested may be written, too.
+        What may be ingested may be created, updated and deleted.
         """
         if self.is_admin:
             return ()
-        wanted = {action, "ingest"} if by_ingest else {action}
+        wanted = {action, "ingest"}
         found = [
             grant.mask
             for grant in self._grants

@@ -12,6 +12,7 @@ from realtime.gateway.masks import mask_of
 from realtime.gateway.rights import ACTIONS, BUILT_IN, CHANNELS, Claim, Grant, Rights
 from realtime.notifications.rules import Op
 from realtime.protocol.channels import SYSTEM, is_collection_name
+from realtime.protocol.roles import OWN
 
 MAX_ROLES: Final = 100
 MAX_GRANTS: Final = 50
@@ -39,7 +40,7 @@ def rights_from(tables: Mapping[str, Any], *, contact: str | None = None) -> Rig
 def _grants(name: str, table: Any) -> tuple[Grant, ...]:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name[:80]!r} can't name a role: use 1 to 64 letters, digits, '-', '_', '.', ':' or '/'.")
-    if name in BUILT_IN:
+    if name in BUILT_IN or name in OWN:
         raise ConfigError(f"The role {name!r} is built in and means the same everywhere; choose another name.")
     parts = [table] if isinstance(table, Mapping) else table
     if not isinstance(parts, Sequence) or isinstance(parts, str) or not all(isinstance(one, Mapping) for one in parts):

@@ -17,6 +17,7 @@ import msgspec
 from realtime.errors import CommandError, TicketError
 from realtime.hub.ports import Granted, Joined, Member, OutPublication, Peer
 from realtime.live.caster import Caster
+from realtime.live.casters import Casters
 from realtime.live.owners import Owners
 from realtime.live.register import Register
 from realtime.live.tab import Said, Tab, tab_of
@@ -42,7 +43,12 @@ class LiveBackend:
     """
 
     def __init__(
-        self, caster: Caster, *, tickets: Tickets, clock: Callable[[], float], register: Register | None = None
+        self,
+        caster: Caster | Casters,
+        *,
+        tickets: Tickets,
+        clock: Callable[[], float],
+        register: Register | None = None,
     ) -> None:
         self._register = register
         self._caster = caster
@@ -89,12 +95,13 @@ class LiveBackend:
         try:
             ticket = self._tickets.verify(request.token, now=self._clock())
             view = lookup(ticket.view)
+            if ticket.channel != request.channel:
+                raise refuse(ErrorCode.PERMISSION_DENIED, message="This ticket is for another view.")
+            if len(tab.shown) >= _VIEWS_PER_TAB:
+                raise refuse(ErrorCode.LIMIT_EXCEEDED)
+            self._caster.hold(ticket.profile)
         except TicketError as error:
             raise refuse(ErrorCode.PERMISSION_DENIED, message=str(error)) from error
-        if ticket.channel != request.channel:
-            raise refuse(ErrorCode.PERMISSION_DENIED, message="This ticket is for another view.")
-        if len(tab.shown) >= _VIEWS_PER_TAB:
-            raise refuse(ErrorCode.LIMIT_EXCEEDED)
         self._judge(member, ticket.person)
         # Counted before it is rendered: a change that comes in between is then sent after the reply.
         tab.shown[ticket.channel] = ticket
@@ -147,6 +154,7 @@ class LiveBackend:
         ticket = tab.shown.pop(channel, None)
         if ticket is not None:
             self._unshow(tab, ticket)
+            self._caster.release(ticket.profile)
 
     def closed(self, member: Member) -> None:
         """Count the tab out everywhere."""

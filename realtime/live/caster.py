@@ -36,6 +36,8 @@ CASTINGS_KEPT: Final = 2_000
 _KEEP_UNUSED_S: Final = 120.0
 _SWEEP_EVERY_S: Final = 5.0
 
+DEFAULT_PROFILE: Final = "default"
+"""The process's own: where nobody is restricted, everybody's."""
 _log = logging.getLogger(__name__)
 Publish = Callable[[str, bytes], None]
 
@@ -63,15 +65,19 @@ class Caster:
         *,
         tickets: Tickets,
         settings: Settings,
+        profile: str = DEFAULT_PROFILE,
+        epoch: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """Cast from a store: what those with a `profile` may see. `epoch` is that of the process's other casters."""
         self._store = store
+        self.profile = profile
         self._tickets = tickets
         self._paint_hz = settings.paint_hz
         self._clock = clock
         self._timer = timer
-        self.epoch = f"{int(clock() * 1000):013x}{secrets.token_hex(3)}"
+        self.epoch = epoch or f"{int(clock() * 1000):013x}{secrets.token_hex(3)}"
         self._versions = itertools.count(1)
         self._lock = threading.Lock()
         self._castings: dict[str, Casting] = {}
@@ -84,7 +90,7 @@ class Caster:
     # What pages and tabs ask
 
     def current(
-        self, view: View, parameters: Mapping[str, Any] | None = None, *, profile: str = "default", person: str = ""
+        self, view: View, parameters: Mapping[str, Any] | None = None, *, profile: str | None = None, person: str = ""
     ) -> Cast:
         """Return the view's newest value and a ticket to follow it; renders only if nothing current is at hand.
 
@@ -92,6 +98,7 @@ class Caster:
         view raises, and TypeError for parameters that aren't JSON. Threads: any.
         """
         now = self._clock()
+        profile = self.profile if profile is None else profile
         casting = self._casting(view, parameters or {}, profile=profile, now=now)
         self._refresh(casting, now=now)
         ticket = self._tickets.issue(view.name, casting.parameters, profile=profile, person=person, now=now)
@@ -131,6 +138,12 @@ class Caster:
         """Return how many visible tabs follow each channel. Threads: any."""
         with self._lock:
             return {channel: casting.followers for channel, casting in self._followed.items()}
+
+    def hold(self, profile: str) -> None:
+        """Let a tab show something of a profile: this one serves any."""
+
+    def release(self, profile: str) -> None:
+        """Let it go."""
 
     # The thread
 

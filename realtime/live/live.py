@@ -21,6 +21,7 @@ from realtime.live.assets import PREFIX, load_assets
 from realtime.live.attendance import Attendance
 from realtime.live.backend import LiveBackend
 from realtime.live.caster import Caster
+from realtime.live.casters import Casters
 from realtime.live.register import Register
 from realtime.live.tickets import Tickets, ticket_key
 from realtime.pulse import PUSHES
@@ -56,12 +57,14 @@ class Live:
         """`standing` says how a person stands, None for who is out: see `Tickets`."""
         secret = settings.secret.encode() if settings.secret else secrets.token_bytes(32)
         tickets = Tickets(ticket_key(secret), standing=standing)
+        self._tickets, self._settings, self._clock = tickets, settings, clock
         self.caster = Caster(store, tickets=tickets, settings=settings, clock=clock)
+        self.casters = Casters(self.caster)
         self.assets = load_assets(assets_folder)
         self.attendance = Attendance(store, folder=settings.data_dir, grace_s=settings.presence_grace_s, clock=clock)
         beat_s = min(settings.ping_interval_s, BEAT_S)
         register = Register(self.attendance, silence_s=beat_s + _PONG_WITHIN_S)
-        self.backend = LiveBackend(self.caster, tickets=tickets, clock=clock, register=register)
+        self.backend = LiveBackend(self.casters, tickets=tickets, clock=clock, register=register)
         self.owners = self.backend.owners
         self.hub = Hub(
             self.backend,
@@ -75,6 +78,13 @@ class Live:
             gate=gate,
         )
         self.backend.attach(self.hub)
+
+    def make_caster(self, store: Store, profile: str) -> Caster:
+        """Make what casts a profile's store; `casters` has to be told of it."""
+        return Caster(
+            store, tickets=self._tickets, settings=self._settings, profile=profile, epoch=self.caster.epoch,
+            clock=self._clock,
+        )  # fmt: skip
 
     def put_out(self, person: str) -> None:
         """End the channels of somebody's tabs, whose tickets have just been taken back. Threads: any."""
@@ -90,9 +100,9 @@ class Live:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Cast while this is open; on leaving, stop within a quarter of a second and send every tab "come back"."""
-        self.caster.start(asyncio.get_running_loop(), publish=self.backend.cast)
+        self.casters.start(asyncio.get_running_loop(), publish=self.backend.cast)
         try:
             yield
         finally:
-            await asyncio.to_thread(self.caster.stop)
+            await asyncio.to_thread(self.casters.stop)
             await self.hub.shutdown()

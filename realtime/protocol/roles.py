@@ -10,7 +10,10 @@ from msgspec import Meta
 
 APP: Final = "app"
 """The role of this product's own processes. Only what our own secret signed may have it."""
+PAGES: Final = "pages"
+"""Says that one of our own processes speaks for whoever looks at its pages, who may what the other roles say."""
 ADMIN: Final = "admin"
+OWN: Final = frozenset({APP, PAGES})
 MOST_ROLES: Final = 200
 
 _Name = Annotated[str, Meta(max_length=256)]
@@ -28,7 +31,7 @@ def roles_in(claims: Any, claim: str) -> tuple[str, ...]:
 
 def foreign(roles: tuple[str, ...]) -> tuple[str, ...]:
     """Return what somebody else may say of a person's roles: nobody else makes a process one of ours."""
-    return tuple(role for role in roles if role != APP)
+    return tuple(role for role in roles if role not in OWN)
 
 
 def at_path(content: Any, path: str) -> Any:

@@ -38,6 +38,8 @@ class Reading:
     """The store's reading half; `Store` writes what is read here."""
 
     def __init__(self, *, feed_size: int = 500) -> None:
+        self.is_counted = True
+        """Whether its connection is the one that the metrics tell of: a process may have several stores."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._contents = Contents(feed_size=feed_size)

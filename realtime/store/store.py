@@ -151,7 +151,8 @@ class Store(Reading):
             if not is_same:
                 self._contents.topics.bump((CONNECTION,))
                 self._changed.notify_all()
-        CLIENT_CONNECTED.set(status.is_connected)
+        if self.is_counted:
+            CLIENT_CONNECTED.set(status.is_connected)
         CLIENT_BYTES.labels(direction="in").inc(bytes_in)
         CLIENT_BYTES.labels(direction="out").inc(bytes_out)
         if turn.connect_s is not None:

@@ -7,7 +7,10 @@ from typing import Any, Final
 import msgspec
 import streamlit as st
 
+from realtime.live.runtime import current
+from realtime.protocol.channels import USERS
 from realtime.ui.panels import live_view
+from realtime.ui.profile import demand
 from realtime.ui.sample_band import sample_band
 from realtime.ui.tracking import track_action
 from realtime.views import activity, people
@@ -25,6 +28,7 @@ PAUSE_KEY: Final = "p"
 
 def activity_page() -> None:
     """Show what happens and who is here: one fragment, so that a filter reruns this page alone."""
+    demand("read", what="activity")
     sample_band()
     _board()
 
@@ -53,6 +57,10 @@ def _board() -> None:
 
 
 def _people(place: ActivityPlace) -> None:
+    permission = current().permission
+    if not permission.hears(USERS):
+        st.caption(f":material/lock: {permission.missing('read', USERS)}")
+        return
     if place.person:
         live_view(people.person, key=_PERSON, height=_LINES_PX, on={"close": _closed}, person=place.person)
     live_view(people.present, key=_PEOPLE, height=_PEOPLE_PX, on={"choose": _chosen}, options={"chosen": place.person})

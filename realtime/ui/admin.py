@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realtime.errors import NotConnected, TideboardError
-from realtime.live.runtime import current
+from realtime.live.runtime import current, process
 from realtime.ui.person import current_person
 
 ADMIN_ROLE = "admin"
@@ -11,7 +11,7 @@ ADMIN_ROLE = "admin"
 
 def may_administer() -> bool:
     """Tell whether this person may: by role, or because there is nothing here to tell people apart by."""
-    settings = current().settings
+    settings = process().settings
     return ADMIN_ROLE in current_person().roles or not (settings.require_token or settings.roles)
 
 

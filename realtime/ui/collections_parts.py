@@ -17,6 +17,7 @@ from realtime.ui.new_document import new_document_button
 from realtime.ui.panels import live_view
 from realtime.ui.pending import outbox_panel
 from realtime.ui.place import go, zone
+from realtime.ui.profile import demand
 from realtime.ui.sample_band import sample_band
 from realtime.ui.tracking import COLLECTIONS, note_view
 from realtime.views import collections
@@ -30,6 +31,7 @@ _TABLE_HEIGHT: Final = 560
 
 def collections_page() -> None:
     """Show the collections' cards and the chosen one, or the invitation to send the first event."""
+    demand("read", what="collections")
     sample_band()
     outbox_panel()
     if not current().store.collections():

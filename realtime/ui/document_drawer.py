@@ -19,6 +19,7 @@ from realtime.ui.history import fetch_history
 from realtime.ui.panels import live_view
 from realtime.ui.pending import confirmed_at, outbox_strip
 from realtime.ui.place import go
+from realtime.ui.profile import why_not
 from realtime.ui.writes import Outcome, settle, write
 from realtime.views import editing, outbox
 from realtime.views.record import diff, history, record
@@ -57,7 +58,11 @@ def document_drawer(collection: str, identifier: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{_plain(identifier)}**", width="stretch")
         if edit is None and (state is not None or waiting is not None):
-            st.button("Edit", icon=":material/edit:", on_click=lambda: _begin(collection, identifier))
+            reason = None if state is None else why_not("update", collection, state.document)
+            st.button(
+                "Edit", icon=":material/edit:", on_click=lambda: _begin(collection, identifier),
+                disabled=reason is not None, help=reason,
+            )  # fmt: skip
         if edit is None and state is not None:
             _delete_button(collection, state)
         st.button("", icon=":material/close:", key="tideboard.close", type="tertiary", on_click=close, help="Close")
@@ -205,7 +210,8 @@ def _recreate(edit: Edit) -> None:
 
 
 def _delete_button(collection: str, state: DocumentState) -> None:
-    with st.popover("Delete", icon=":material/delete:"):
+    reason = why_not("delete", collection, state.document)
+    with st.popover("Delete", icon=":material/delete:", disabled=reason is not None, help=reason):
         st.markdown(f"Delete **{_plain(state.id)}**? It goes from every open page; its history stays.")
         st.button("Delete document", type="primary", on_click=_deleter(collection, state))
 

@@ -20,10 +20,17 @@ def first_command(base: str, *, needs_token: bool = False) -> str:
     )
 
 
+def may_add() -> bool:
+    """Tell whether who is at the page may add documents anywhere."""
+    permission = current().permission
+    return permission.may("create") or permission.may("ingest")
+
+
 def first_event_panel() -> None:
     """Invite to add the first document, with the exact command for this server."""
     with st.container(border=True, key="first-event"):
         st.subheader("Nothing here yet", icon=":material/waves:")
-        st.markdown("Add your first document from a terminal. This page shows it by itself, at once.")
-        st.code(first_command(origin(), needs_token=current().settings.is_guarded), language="bash")
+        if may_add():
+            st.markdown("Add your first document from a terminal. This page shows it by itself, at once.")
+            st.code(first_command(origin(), needs_token=current().settings.is_guarded), language="bash")
         st.caption(":material/hourglass_empty: Waiting for the first event …")

@@ -36,7 +36,8 @@ def live(
         def followed(*args: P.args, **kwargs: P.kwargs) -> R:
             # Read before the function runs: what changes while it does asks for another run.
             topics_read = {"topics": sorted(set(topics))}
-            cast = current().caster.current(changed, topics_read, person=current_person().id)
+            caster = current().caster_of(changed, topics_read)
+            cast = caster.current(changed, topics_read, person=current_person().id)
             result = function(*args, **kwargs)
             name = key or _key_of(function, (topics, args, sorted(kwargs.items())))
             run = f"{name}.run"

@@ -8,6 +8,7 @@ from typing import Final
 import streamlit as st
 
 from realtime.ui.place import go
+from realtime.ui.profile import why_not
 from realtime.ui.writes import write
 from realtime.views import editing
 
@@ -16,7 +17,8 @@ _ROUND: Final = "tideboard.new-round"
 
 def new_document_button(collection: str) -> None:
     """Show the button that opens the dialog."""
-    if st.button("New document", icon=":material/add:"):
+    reason = why_not("create", collection)
+    if st.button("New document", icon=":material/add:", disabled=reason is not None, help=reason):
         st.session_state[_ROUND] = uuid.uuid4().hex[:6]
         _dialog(collection)
 

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import streamlit as st
 
-from realtime.live.runtime import current
+from realtime.live.runtime import process
 from realtime.protocol.audit import AuditNote, Outcome
 
 _NOTED: Final = "tideboard.noted"
@@ -21,7 +21,7 @@ class Noter(Protocol):
 
 def noter(actor: str) -> Noter:
     """Return what notes for a person at this page now, callable outside a page's script as well."""
-    book, address = current().audit, st.context.ip_address or "127.0.0.1"  # Streamlit says None for this machine
+    book, address = process().audit, st.context.ip_address or "127.0.0.1"  # Streamlit says None for this machine
 
     def note(action: str, *, outcome: Outcome = "ok", target: str = "", detail: str = "") -> None:
         if book is not None:

@@ -12,6 +12,7 @@ from realtime.ui.headings import panel_heading
 from realtime.ui.live_fragment import live
 from realtime.ui.panels import live_view
 from realtime.ui.place import zone
+from realtime.ui.profile import demand
 from realtime.ui.sample_band import sample_band
 from realtime.views import collections, feed, overview
 
@@ -21,6 +22,7 @@ _FEED_ROWS: Final = 20
 
 def overview_page() -> None:
     """Show the Overview, or the invitation to send the first event."""
+    demand("read", what="the data")
     sample_band()
     if overview.is_empty(current().store):
         _waiting()

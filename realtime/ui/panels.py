@@ -32,7 +32,7 @@ def live_view(
     """
     found = view if isinstance(view, View) else lookup(view)
     runtime = current()
-    cast = runtime.caster.current(found, parameters, person=current_person().id)
+    cast = runtime.caster_of(found, parameters).current(found, parameters, person=current_person().id)
     data = {
         "view": found.name,
         "kind": found.kind,

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import streamlit as st
 
-from realtime.live.runtime import current
+from realtime.live.runtime import process
 from realtime.notifications.text import clean
 from realtime.protocol.events import LOCAL_PERSON
 from realtime.ui.session import session_key
@@ -58,7 +58,7 @@ def person_envelope() -> PersonEnvelope:
     person, turn = (known, 0) if known is not None else _choice()
     return PersonEnvelope(
         id=person.id, chosen="" if known is not None or person == LOCAL else person.name, turn=turn, tab=session_key(),
-        idleSeconds=current().settings.presence_idle_s,
+        idleSeconds=process().settings.presence_idle_s,
     )  # fmt: skip
 
 

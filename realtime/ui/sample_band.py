@@ -35,7 +35,7 @@ def _band() -> None:
             )
             if status.note:
                 st.caption(status.note)
-        if state not in _SHOWN:
+        if state not in _SHOWN or not current().permission.is_admin:
             return
         with st.container(width="content", horizontal=True, vertical_alignment="center", gap="small"):
             _controls(sample, state, speed=status.speed)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from realtime.live.runtime import current
 from realtime.ui.badge import autorefresh_fallback, connection_badge, is_channel_blocked, is_switched_off
-from realtime.ui.first_event import first_command
+from realtime.ui.first_event import first_command, may_add
 from realtime.ui.hold import realtime_toggle
 from realtime.ui.notices_parts import notices_everywhere
 from realtime.ui.person import person_field
@@ -43,7 +43,8 @@ def sidebar() -> None:
                 autorefresh_fallback(interval_s=_interval())
         who_is_here()
         person_field()
-        _help()
+        if may_add():
+            _help()
 
 
 def _interval() -> float:

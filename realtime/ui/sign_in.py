@@ -17,7 +17,7 @@ import msgspec
 import streamlit as st
 
 from realtime.errors import StartError
-from realtime.live.runtime import current
+from realtime.live.runtime import process
 from realtime.ui.components import mount
 from realtime.ui.noting import note_once, noter
 from realtime.ui.standing import Person, TurnedAway, judge, person_id
@@ -114,7 +114,7 @@ def _standing() -> Person | TurnedAway | None:
     claims = st.user.to_dict()
     if not claims.get("is_logged_in"):
         return None
-    runtime = current()
+    runtime = process()
     return judge(
         claims,
         now=time.time(),
