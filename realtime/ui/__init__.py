@@ -14,6 +14,7 @@ from realtime.ui.hooks import use_connection_status, use_realtime_collections, u
 from realtime.ui.live_fragment import live
 from realtime.ui.notifications_hook import use_notifications
 from realtime.ui.panels import live_view
+from realtime.ui.tracking import track_action
 
 __all__ = [
     "ASSETS_FOLDER",
@@ -26,6 +27,7 @@ __all__ = [
     "live_view",
     "realtime_toggle",
     "set_realtime",
+    "track_action",
     "use_connection_status",
     "use_notifications",
     "use_realtime_collections",

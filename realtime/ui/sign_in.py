@@ -19,6 +19,7 @@ import streamlit as st
 from realtime.errors import StartError
 from realtime.live.runtime import process
 from realtime.ui.components import mount
+from realtime.ui.goodbye import say_goodbye
 from realtime.ui.noting import note_once, noter
 from realtime.ui.standing import Person, TurnedAway, judge, person_id
 
@@ -181,8 +182,10 @@ def _ways_in() -> None:
 
 
 def _leave() -> None:
-    """Sign out, and have that noted."""
-    noter(person_id(st.user.to_dict()) or "")("sign-out")
+    """Sign out, have that noted, and be gone from who is here at once."""
+    person = person_id(st.user.to_dict()) or ""
+    noter(person)("sign-out")
+    say_goodbye(person)
     st.logout()
 
 

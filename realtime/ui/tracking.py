@@ -14,6 +14,7 @@ import streamlit as st
 from realtime.errors import EventError
 from realtime.live.runtime import current
 from realtime.store import Looking
+from realtime.ui.goodbye import has_said_goodbye
 from realtime.ui.person import Person, current_person
 from realtime.ui.session import session_key, subscriptions
 
@@ -65,18 +66,10 @@ def note_page(page: str) -> None:
         note_view(page)
 
 
-def leave() -> None:
-    """Say goodbye for the person at this page: they are gone at once, from all their tabs."""
-    attendance = current().attendance
-    if attendance is not None:
-        st.session_state.pop(_SEATED, None)
-        attendance.left_all(current_person().id)
-
-
 def _be_seated(person: Person) -> None:
     """Count this tab by its session; where it has a live channel that alone counts, and this changes nothing."""
     attendance, key = current().attendance, session_key()
-    if attendance is None:
+    if attendance is None or has_said_goodbye(person.id):
         return
     before: str | None = st.session_state.get(_SEATED)
     if before is not None and before != person.id:

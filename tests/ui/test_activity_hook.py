@@ -126,12 +126,13 @@ def tracking_page() -> None:
     """Say what a session wants to be recorded."""
     import streamlit as st
 
-    from realtime.ui.tracking import leave, note_view, track_action
+    from realtime.ui.goodbye import say_goodbye
+    from realtime.ui.tracking import note_view, track_action
 
     note_view("Overview")
     wish = st.session_state.get("wish")
     if wish == "leave":
-        leave()
+        say_goodbye("local")
     elif wish is not None:
         track_action(*wish)
 
@@ -180,6 +181,12 @@ def test_an_action_is_told_with_its_person_and_metadata(attended: Sender) -> Non
     app.session_state["wish"] = "leave"
     app.run()
     until(lambda: attended.told[-1] == "logout local")
+    app.session_state["wish"] = None
+    app.run()
+    app.session_state["wish"] = ("export", {})
+    app.run()
+    assert attended.told[-1] == "logout local"
+    until(lambda: current().store.person("local") is None or current().store.people_online == 0)
 
 
 @pytest.mark.parametrize(
