@@ -18,7 +18,8 @@ from typing import Any, Final, TextIO
 
 ROOT: Final = "realtime"
 MASK: Final = "•••"
-_OTHERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "streamlit")
+_SERVERS: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")
+_OTHERS: Final = (*_SERVERS, "streamlit")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # A JWT wherever it stands, and what follows the usual words for a secret.
 _LOOKS_SECRET: Final = (
@@ -32,12 +33,13 @@ _request: ContextVar[str] = ContextVar("tideboard_request", default="")
 def set_up(*, level: str, is_json: bool, hidden: Iterable[str | None] = (), stream: TextIO | None = None) -> None:
     """Log from now on as an operator chose; `hidden` are texts that never appear. Calling it again replaces it.
 
-    As JSON, also what the servers below us log: one kind of line in one stream.
+    That is also how the server below us logs, which at its most talkative writes down whole frames and headers; as
+    JSON Streamlit as well: one kind of line in one stream.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     words = [one for one in hidden if one]
     handler.setFormatter(JsonLines(words) if is_json else Lines(words))
-    loggers = [logging.getLogger(name) for name in (ROOT, *(_OTHERS if is_json else ()))]
+    loggers = [logging.getLogger(name) for name in (ROOT, *(_OTHERS if is_json else _SERVERS))]
     for logger in loggers:
         for old in list(logger.handlers):
             logger.removeHandler(old)

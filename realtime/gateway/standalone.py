@@ -16,7 +16,6 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.config import LOGGING_CONFIG
 
 from realtime.config import Settings
 from realtime.errors import StartError
@@ -60,7 +59,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     doorway = Doorway(gateway.gate)
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off", access_log=False, log_level=settings.log_level,
-        log_config=None if settings.log_format == "json" else LOGGING_CONFIG,
+        log_config=None,
         timeout_graceful_shutdown=_GRACE_S, ws_max_size=settings.max_body_bytes + 65_536, ws_per_message_deflate=False,
         http=doorway.protocol(), proxy_headers=False,
     )  # fmt: skip
