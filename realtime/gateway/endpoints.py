@@ -102,6 +102,7 @@ ENDPOINTS: Final = (
     _command("presence_stats", "Tell how many are subscribed to a channel", "ChannelCommand"),
     _command("info", "Tell about this node", "EmptyCommand"),
     _command("channels", "List channels with subscribers", "ChannelsCommand"),
+    _command("disconnect", "End a user's connections, by default for good (administrators)", "DisconnectCommand"),
     Endpoint(
         method="POST", path="/api/batch", handler="channels.batch", summary="Run several commands in order",
         body="BatchCommand", answers={200: "BatchReply"},

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.config import Settings
-from realtime.errors import CommandError, EventError
+from realtime.errors import CommandError, Disconnect, EventError
 from realtime.gateway.access import Identity
 from realtime.gateway.bodies import CONTENT_TYPES
 from realtime.gateway.http_access import identity_of
@@ -23,7 +23,7 @@ from realtime.gateway.lens import Lens
 from realtime.gateway.permits import Permits
 from realtime.gateway.requests import read_json, reply
 from realtime.gateway.rights import Sight
-from realtime.protocol.codes import ErrorCode, refuse
+from realtime.protocol.codes import DisconnectCode, ErrorCode, refuse
 from realtime.protocol.frames import (
     ChannelRequest,
     ClientInfo,
@@ -45,7 +45,12 @@ class Listener(Protocol):
     @property
     def user(self) -> str: ...  # noqa: D102
     @property
+    def client(self) -> str: ...  # noqa: D102
+    @property
     def channels(self) -> Collection[str]: ...  # noqa: D102
+
+    def disconnect(self, disconnect: Disconnect) -> None:
+        """End it."""
 
 
 class Audience(Protocol):
@@ -61,6 +66,17 @@ class Audience(Protocol):
 class _Publish(msgspec.Struct):
     channel: str
     data: Any
+
+
+class _End(msgspec.Struct, frozen=True):
+    code: int = DisconnectCode.FORCE_NO_RECONNECT
+    reason: str = "force disconnect"
+
+
+class _Disconnect(msgspec.Struct):
+    user: str
+    client: str = ""
+    disconnect: _End = _End()
 
 
 class _Batch(msgspec.Struct):
@@ -94,6 +110,7 @@ class ChannelRoutes:
             "presence_stats": self._presence_stats,
             "info": self._info,
             "channels": self._channels,
+            "disconnect": self._disconnect,
         }
 
     async def publish(self, request: Request) -> Response:
@@ -119,6 +136,10 @@ class ChannelRoutes:
     async def channels(self, request: Request) -> Response:
         """List the channels somebody is subscribed to."""
         return await self._answer("channels", request)
+
+    async def disconnect(self, request: Request) -> Response:
+        """End a user's connections."""
+        return await self._answer("disconnect", request)
 
     async def batch(self, request: Request) -> Response:
         """Run several commands one after the other; each has its own reply."""
@@ -212,6 +233,16 @@ class ChannelRoutes:
         }
         return {"nodes": [{**self._node(), **counts}]}
 
+    async def _disconnect(self, content: Any, identity: Identity) -> dict[str, Any]:
+        if not (self._permits.is_open or identity.may_administer):
+            raise refuse(ErrorCode.PERMISSION_DENIED)
+        command = _convert(content, _Disconnect)
+        end = _disconnect_of(command.disconnect.code, command.disconnect.reason)
+        for member in list(self._audience.members):
+            if member.user == command.user and command.client in ("", member.client):
+                member.disconnect(end)
+        return {}
+
     async def _channels(self, content: Any, identity: Identity) -> dict[str, Any]:
         pattern = content.get("pattern") if isinstance(content, dict) else None
         counts: dict[str, int] = {}
@@ -221,6 +252,13 @@ class ChannelRoutes:
                     counts[channel] = counts.get(channel, 0) + 1
         shown = {name: n for name, n in counts.items() if not isinstance(pattern, str) or fnmatchcase(name, pattern)}
         return {"channels": {name: {"num_clients": count} for name, count in sorted(shown.items())}}
+
+
+def _disconnect_of(code: int, reason: str) -> Disconnect:
+    """Return how to end a connection. Raises CommandError 107 for a code that no SDK understands."""
+    if not 3000 <= code < 5000:
+        raise refuse(ErrorCode.BAD_REQUEST, message="a disconnect code is from 3000 to 4999")
+    return Disconnect(code, reason)
 
 
 def _convert(content: Any, cls: type[_T]) -> _T:

@@ -196,6 +196,10 @@ _WRITTEN: Final[_Json] = {
     "ChannelCommand": _object(channel=_STRING),
     "ChannelsCommand": _object(required=False, pattern=_STRING),
     "EmptyCommand": _OBJECT,
+    "DisconnectCommand": {
+        **_object(required=False, user=_STRING, client=_STRING, disconnect=_object(code=_INTEGER, reason=_STRING)),
+        "required": ["user"],
+    },
     "BatchCommand": _object(commands=_list(_OBJECT)),
     "CommandReply": {"oneOf": [_object(result=_OBJECT), _object(error=_object(code=_INTEGER, message=_STRING))]},
     "BatchReply": {

@@ -22,6 +22,7 @@ class Permits:
     def __init__(self, rights: Rights, *, is_open: bool) -> None:
         """`is_open`: no token is required, so that anybody may use any inbox."""
         self.rights = rights
+        self.is_open = is_open
         self.inboxes = InboxRights(is_open=is_open)
 
     def profile(self, identity: Identity) -> Profile:

@@ -7,8 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +96,8 @@ class Centrifugo:
         if self._process is not None:
             self._process.stop()
 
-    def api(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call the server API."""
-        answer = self.http.post(f"/api/{method}", json=parameters)
-        answer.raise_for_status()
-        body: dict[str, Any] = answer.json()
-        assert "error" not in body, body
-        return body.get("result", body)  # type: ignore[no-any-return]  # Centrifugo's answers are objects
-
-    def publish(self, channel: str, *envelopes: dict[str, Any]) -> None:
-        """Publish events by the server API."""
-        for envelope in envelopes:
-            self.api("publish", channel=channel, data=envelope)
-
-    def cut(self, user: str) -> None:
-        """End a user's connections with a code that means "come back"."""
-        self.api("disconnect", user=user, disconnect={"code": 3011, "reason": "force reconnect"})
+    def forget(self) -> None:
+        """Do nothing: it keeps everything in memory."""
 
     def _config(self) -> dict[str, Any]:
         return {
@@ -131,19 +116,6 @@ class Centrifugo:
                 "namespaces": [{"name": "collection", **_STREAM}],
             },
         }
-
-
-@contextmanager
-def running(folder: Path, **client: Any) -> Iterator[Centrifugo]:
-    """Run a server while the block does; `client` is its section of that name."""
-    program = binary()
-    assert program is not None, f"Centrifugo isn't here: {HOW_TO_GET_IT}"
-    server = Centrifugo(program, folder, client)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 def token(user: str = "ann", *, secret: str = SECRET, **claims: Any) -> str:

@@ -1,6 +1,7 @@
-"""Our client and store, unchanged, against a real Centrifugo: it is the judge of what we make of its protocol.
+"""One suite, two servers: our client and store, unchanged, against our gateway and against a real Centrifugo.
 
-Runs wherever the program is found. `.ci/run` brings it where Go is; elsewhere each test says how to get it.
+Centrifugo is the judge of what we make of its protocol. It runs wherever the program is found (`.ci/run` brings it
+where Go is); elsewhere each test says how to get it.
 """
 
 from __future__ import annotations
@@ -16,23 +17,26 @@ import pytest
 from realtime.client import WebSocketClient
 from realtime.protocol.positions import Position
 from realtime.store import ConnectionState, Store
-from tests.conformance.centrifugo import API_KEY, HOW_TO_GET_IT, Centrifugo, binary, running, token
+from tests.conformance.centrifugo import API_KEY, HOW_TO_GET_IT, binary, token
+from tests.conformance.judges import Judged, Make, a_centrifugo, a_gateway
 from tests.gateway.making import envelope
 from tests.support.waiting import until
 
 ORDERS = "collection:orders"
 
-pytestmark = pytest.mark.skipif(
+_NOT_HERE = pytest.mark.skipif(
     binary() is None, reason=f"not run against a real Centrifugo, which isn't here: {HOW_TO_GET_IT}"
 )
 
 
 class Judge:
-    """A real Centrifugo and clients of ours."""
+    """A server and clients of ours."""
 
-    def __init__(self, server: Centrifugo, stack: ExitStack) -> None:
+    def __init__(self, server: Judged, stack: ExitStack) -> None:
         self.server = server
         self._stack = stack
+        stack.callback(server.stop)
+        server.start()
 
     def client(self, store: Store, *, get_token: Callable[[], str] = token, **options: Any) -> WebSocketClient:
         """Make a client that follows the orders, and is ended with the test."""
@@ -46,15 +50,38 @@ class Judge:
         return client
 
     def orders(self, *numbers: int) -> None:
-        """Publish one order for each number."""
-        self.server.publish(ORDERS, *(order(number) for number in numbers))
+        """Publish one order for each number, by the server API."""
+        for number in numbers:
+            self.api("publish", channel=ORDERS, data=order(number))
+
+    def api(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Call the server API."""
+        answer = self.server.http.post(f"/api/{method}", json=parameters)
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        assert "error" not in body, body
+        result: dict[str, Any] = body["result"]
+        return result
+
+    def cut(self) -> None:
+        """End the connections with a code that means "come back"."""
+        self.api("disconnect", user="ann", disconnect={"code": 3011, "reason": "force reconnect"})
+
+
+@pytest.fixture(
+    params=[pytest.param(a_gateway, id="ours"), pytest.param(a_centrifugo, id="centrifugo", marks=_NOT_HERE)]
+)
+def make(request: pytest.FixtureRequest) -> Make:
+    """Say which server it is about."""
+    chosen: Make = request.param
+    return chosen
 
 
 @pytest.fixture
-def judge(tmp_path: Path) -> Iterator[Judge]:
+def judge(make: Make, tmp_path: Path) -> Iterator[Judge]:
     """Give a running server."""
     with ExitStack() as stack:
-        yield Judge(stack.enter_context(running(tmp_path)), stack)
+        yield Judge(make(tmp_path), stack)
 
 
 def order(number: int) -> dict[str, Any]:
@@ -89,7 +116,7 @@ def test_it_connects_by_token_subscribes_and_hears(judge: Judge) -> None:
 
 
 def test_what_was_published_before_comes_with_the_history(judge: Judge) -> None:
-    """A server that keeps no documents has its newest events: they tell of the documents, and fill the feed."""
+    """Of a server that keeps no documents, too: then its newest events tell of them."""
     judge.orders(*range(1, 31))
     store = Store()
     client = judge.client(store)
@@ -108,7 +135,7 @@ def test_it_recovers_what_it_missed_three_times_over(judge: Judge) -> None:
     for cut in range(1, 4):
         judge.orders(number + 1, number + 2)
         has_come(store, number + 2)
-        judge.server.cut("ann")
+        judge.cut()
         judge.orders(number + 3, number + 4)
         number += 4
         has_come(store, number)
@@ -128,6 +155,7 @@ def test_a_server_that_lost_its_memory_is_not_believed_to_have_recovered(judge: 
     before = store.position(ORDERS)
     judge.server.kill()
     until(lambda: store.connection.state is ConnectionState.RECONNECTING)
+    judge.server.forget()
     judge.server.start()
     judge.orders(11, 12)
     until(lambda: store.document("orders", "o12") is not None and client.is_connected)
@@ -139,22 +167,21 @@ def test_a_server_that_lost_its_memory_is_not_believed_to_have_recovered(judge: 
     assert store.document("orders", "o11") is not None
 
 
-def test_more_than_the_server_kept_is_told_as_a_gap(tmp_path: Path) -> None:
+def test_more_than_the_server_kept_is_told_as_a_gap(judge: Judge) -> None:
     """`recovered: false` is taken at its word: what can't be had any more is said with its range."""
-    with ExitStack() as stack:
-        judge = Judge(stack.enter_context(running(tmp_path)), stack)
-        store = Store()
-        client = judge.client(store)
-        until(lambda: client.is_connected)
-        judge.orders(1)
-        until(lambda: offsets(store) == [1])
-        client.disconnect()
-        judge.orders(*range(2, 303))  # it keeps 200
-        client.connect()
-        until(lambda: client.is_connected and store.position(ORDERS) is not None)
-        until(lambda: store.position(ORDERS).offset == 302)  # type: ignore[union-attr]
-        until(lambda: bool(store.gaps))
-        assert [(gap.channel, gap.first, gap.last) for gap in store.gaps] == [(ORDERS, 2, 102)]
+    store = Store()
+    client = judge.client(store)
+    until(lambda: client.is_connected)
+    judge.orders(1)
+    until(lambda: offsets(store) == [1])
+    client.disconnect()
+    judge.orders(*range(2, 303))  # it keeps 200
+    client.connect()
+    until(lambda: client.is_connected and bool(store.gaps))
+    position = store.position(ORDERS)
+    assert position is not None
+    assert position.offset == 302
+    assert [(gap.channel, gap.first, gap.last) for gap in store.gaps] == [(ORDERS, 2, 102)]
 
 
 def test_an_expired_token_is_replaced_by_itself(judge: Judge) -> None:
@@ -171,18 +198,16 @@ def test_an_expired_token_is_replaced_by_itself(judge: Judge) -> None:
     assert len(given) >= 2
 
 
-def test_a_token_that_runs_out_is_refreshed_without_losing_anything(tmp_path: Path) -> None:
+def test_a_token_that_runs_out_is_refreshed_without_losing_anything(judge: Judge) -> None:
     """A connection outlives its token: in band or by coming back, but with every event once."""
-    with ExitStack() as stack:
-        judge = Judge(stack.enter_context(running(tmp_path, expired_close_delay="1s")), stack)
-        store = Store()
-        client = judge.client(store, get_token=lambda: token(exp=int(time.time()) + 2))
-        until(lambda: client.is_connected)
-        for number in range(1, 26):
-            judge.orders(number)
-            time.sleep(0.2)  # the token runs out by the server's own clock, which can't be told the time
-        until(lambda: len(offsets(store)) == 25)
-        assert offsets(store) == list(range(1, 26))
+    store = Store()
+    client = judge.client(store, get_token=lambda: token(exp=int(time.time()) + 2))
+    until(lambda: client.is_connected)
+    for number in range(1, 26):
+        judge.orders(number)
+        time.sleep(0.2)  # the token runs out by the server's own clock, which can't be told the time
+    until(lambda: len(offsets(store)) == 25)
+    assert offsets(store) == list(range(1, 26))
 
 
 def test_a_wrong_token_is_final(judge: Judge) -> None:
@@ -200,7 +225,7 @@ def test_disconnect_codes_are_obeyed(judge: Judge, code: int, comes_back: bool) 
     store = Store()
     client = judge.client(store)
     until(lambda: client.is_connected)
-    judge.server.api("disconnect", user="ann", disconnect={"code": code, "reason": "because"})
+    judge.api("disconnect", user="ann", disconnect={"code": code, "reason": "because"})
     if comes_back:
         until(lambda: store.connection.dials == 2 and client.is_connected)
     else:
@@ -229,14 +254,14 @@ def test_the_server_api_answers_in_the_shape_ours_does(judge: Judge) -> None:
     store = Store()
     client = judge.client(store)
     until(lambda: client.is_connected)
-    published = judge.server.api("publish", channel=ORDERS, data=order(1))
+    published = judge.api("publish", channel=ORDERS, data=order(1))
     assert set(published) >= {"offset", "epoch"}
     since = {"offset": 0, "epoch": published["epoch"]}
-    history = judge.server.api("history", channel=ORDERS, since=since, limit=10)
+    history = judge.api("history", channel=ORDERS, since=since, limit=10)
     assert [one["offset"] for one in history["publications"]] == [1]
     assert history["publications"][0]["data"]["id"] == "e1"
     assert Position(history["epoch"], history["offset"]) == Position(published["epoch"], 1)
-    assert judge.server.api("info")["nodes"][0]["uid"]
-    assert ORDERS in judge.server.api("channels")["channels"]
-    assert len(judge.server.api("presence", channel=ORDERS)["presence"]) == 1
-    assert judge.server.api("presence_stats", channel=ORDERS)["num_clients"] == 1
+    assert judge.api("info")["nodes"][0]["uid"]
+    assert ORDERS in judge.api("channels")["channels"]
+    assert len(judge.api("presence", channel=ORDERS)["presence"]) == 1
+    assert judge.api("presence_stats", channel=ORDERS)["num_clients"] == 1
