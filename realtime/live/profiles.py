@@ -152,11 +152,15 @@ class Profiles:
             self._folder / f"{OUTBOX_PREFIX}{key}.db",
             most_events=settings.outbox_events, most_bytes=settings.outbox_bytes, on_change=store.set_outbox,
         )  # fmt: skip
-        client = self._connect(profile.roles, store=store, outbox=outbox)
+        try:
+            client = self._connect(profile.roles, store=store, outbox=outbox)
+            client.connect()
+        except BaseException:
+            outbox.close()
+            raise
         caster = self._make_caster(store, key)
         self._casters.add(caster)
         runtime = replace(self._process, store=store, caster=caster, client=client, permission=profile)
-        client.connect()
         return _Seat(runtime, client, outbox, touched_at=self._now())
 
     def _make_room(self) -> None:
@@ -209,7 +213,8 @@ class Profiles:
         found: list[list[str]] = []
         for key, roles in _read_roles(self._folder / _ROLES_NAME).items():
             path = self._folder / f"{OUTBOX_PREFIX}{key}.db"
-            if path.exists() and name_of(self._rights(roles)) == key and _has_entries(path):
+            is_closed = key not in self.keys and path.exists()
+            if is_closed and name_of(self._rights(roles)) == key and _has_entries(path):
                 found.append(roles)
         return found
 
@@ -312,7 +317,10 @@ def _read_roles(path: Path) -> dict[str, list[str]]:
 
 
 def _has_entries(path: Path) -> bool:
-    outbox = Outbox.open(path)
+    try:
+        outbox = Outbox.open(path)
+    except StartError:
+        return False  # a page was quicker, and has it open
     try:
         return any(entry.is_open for entry in outbox.entries)
     finally:
