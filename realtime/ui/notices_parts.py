@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import streamlit as st
 
-from realtime.live.runtime import current
 from realtime.protocol.events import JsonObject
 from realtime.ui.acting import act
 from realtime.ui.notices_history import history_panel
+from realtime.ui.notifications_hook import hold_inbox
 from realtime.ui.panels import live_view
 from realtime.ui.person import current_person
 from realtime.ui.preferences_form import preferences_panel
-from realtime.ui.session import subscriptions
 from realtime.views import notices, notices_centre
 
 PAGE: Final = "notifications.py"
@@ -31,7 +30,7 @@ _HEIGHT: Final = 620
 
 def notices_everywhere() -> None:
     """Mount the bell, and banner and toasts, which lie over the page; go where somebody asked to. In the sidebar."""
-    _hold_inbox()
+    hold_inbox()
     person = current_person().id
     with st.container(key="notices", gap=None):
         live_view(notices.bell, key=_BELL, on=_heard(_BELL), person=person)
@@ -41,13 +40,6 @@ def notices_everywhere() -> None:
     if refused:
         st.warning(refused)
     _go(st.session_state.pop(_GOING, None))
-
-
-def _hold_inbox() -> None:
-    """Keep the person's inbox at hand for as long as the browser session lives, and let the gateway know their name."""
-    inboxes, person = current().inboxes, current_person()
-    if inboxes is not None:
-        subscriptions().keep("tideboard.inbox", lambda: inboxes.open(person.id, person.name, person.roles))
 
 
 def notifications_page() -> None:

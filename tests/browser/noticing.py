@@ -23,7 +23,7 @@ _RULE = """
 [[rules]]
 id = "note-{severity}"
 event = ["collection:created", "collection:updated"]
-collection = "notes"
+collection = "notes*"
 where = [{{ field = "severity", op = "==", value = "{severity}" }}]
 severity = "{severity}"
 group = "{{id}}"
@@ -95,10 +95,12 @@ class Reader:
         self.poster.post(created("notes", document))
         return str(document["id"])
 
-    def send_many(self, count: int, severity: str = "warning", **fields: Any) -> list[str]:
+    def send_many(
+        self, count: int, severity: str = "warning", *, collection: str = "notes", **fields: Any
+    ) -> list[str]:
         """Let several notes appear in one request."""
         documents = [self._document(severity, fields) for _ in range(count)]
-        self.poster.post(*(created("notes", document) for document in documents))
+        self.poster.post(*(created(collection, document) for document in documents))
         return [str(document["id"]) for document in documents]
 
     def again(self, key: str, severity: str = "warning", **fields: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,7 +14,7 @@ from tests.browser.noticing import Reader, banner, note, noticing_app, row
 from tests.support.producing import Poster
 from tests.support.waiting import until
 
-PAGES = ("/", "/collections", "/notifications", "/health")
+PAGES = ("/", "/collections", "/activity", "/notifications", "/health")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_it_is_on_every_page_and_says_what_when_and_why(reader: Reader) -> None:
     item = banner(page).locator(f'.item[data-key="{key}"]')
     expect(item).to_contain_text("By 12 degrees")
     expect(item).to_contain_text(f"Why you see this: notes for {reader.name}")
-    expect(item.locator(".facts")).to_contain_text("now")
+    expect(item.locator(".facts")).to_have_attribute("title", re.compile("Europe/Berlin$"))
 
 
 def test_it_covers_nothing_of_the_page(reader: Reader) -> None:
