@@ -199,7 +199,7 @@ class Process:
             install(runtime, resolve=None if profiles is None else partial(of_this_page, profiles=profiles))
             stack.callback(uninstall)
             await stack.enter_async_context(self._live.running())
-            stack.callback(_warn_before_stopping(self._say_goodbye))
+            stack.callback(_warn_before_stopping(partial(self._say_goodbye, inboxes)))
             memory.start(self._store)
             stack.push_async_callback(asyncio.to_thread, memory.stop)
             inboxes.start()
@@ -274,7 +274,8 @@ class Process:
             on_change=self._store.set_outbox,
         )
 
-    async def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, inboxes: Inboxes) -> None:
+        inboxes.hush()
         hubs = [self._live.hub, *([] if self._gateway is None else [self._gateway.hub])]
         await asyncio.gather(self._doorway.empty(), *(hub.shutdown() for hub in hubs))
 

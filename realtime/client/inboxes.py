@@ -87,6 +87,7 @@ class Inboxes:
         self._releases: list[Callable[[], None]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_hushed = False
 
     # Life
 
@@ -104,6 +105,10 @@ class Inboxes:
             release()
         if self._thread is not None:
             self._thread.join(_JOIN_S)
+
+    def hush(self) -> None:
+        """Tell nobody any more of what happens to the connection: this process is stopping, and ends it itself."""
+        self._is_hushed = True
 
     def open(self, person: str, name: str = "", roles: frozenset[str] = frozenset()) -> Callable[[], None]:
         """Hold a person's inbox, as long as one who asked for it wants it; return how to let go. Blocks nothing.
@@ -239,6 +244,8 @@ class Inboxes:
 
     def _tell_local(self, now: float) -> None:
         """Tell everybody here of what happened to the connection."""
+        if self._is_hushed:
+            return
         signals = self._local.judge(now)
         with self._lock:
             people = [(person, one.roles) for person, one in self._people.items()] if signals else []
