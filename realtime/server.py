@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -43,7 +44,7 @@ from realtime.client.sampling import Sampler, dead_letters_at
 from realtime.config import Settings, load_settings
 from realtime.errors import ConfigError, StartError
 from realtime.gateway.doorway import Doorway, hush, make_room
-from realtime.gateway.exposure import Threshold, check_exposure
+from realtime.gateway.exposure import Threshold, check_exposure, is_loopback
 from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.folder import claimed
 from realtime.gateway.formats import FORMATS as GATEWAY_FORMATS
@@ -71,6 +72,11 @@ FORMATS: Final = {**GATEWAY_FORMATS, OUTBOX_NAME: len(OUTBOX_STEPS), MEMORY_NAME
 _ASSETS: Final = Path(__file__).parent / "ui" / "assets"
 _TOKEN_S: Final = 3600
 _USER: Final = "tideboard"
+_LOG: Final = logging.getLogger(__name__)
+_OPEN_PAGES: Final = (
+    "Whoever reaches this address sees and changes everything on the pages: nobody has to sign in. Configure sign-in "
+    "([auth] in .streamlit/secrets.toml), or put a proxy before it that signs people in."
+)
 _EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::", "localhost"})  # noqa: S104 - compared with, never bound to
 _SWITCH_INTERVAL_S: Final = 0.001
 """An event crosses three threads on its way to the pixel. Python's default lets a busy page script keep the
@@ -95,7 +101,8 @@ def compose() -> Process:
                 "Roles are configured, and the gateway is elsewhere: give this process the gateway's TIDEBOARD_SECRET, "
                 "so that it can ask with the rights of whoever looks."
             )
-        process = Process(settings, has_sign_in=check_sign_in())
+        has_sign_in = check_sign_in()
+        process = Process(settings, has_sign_in=has_sign_in)
     except (ConfigError, StartError) as error:
         sys.exit(f"Tideboard can't start: {error}")
     set_up(
@@ -103,6 +110,8 @@ def compose() -> Process:
         is_json=settings.log_format == "json",
         hidden=(settings.secret, settings.api_key, settings.gateway_token),
     )
+    if not (has_sign_in or is_loopback(st.get_option("server.address") or "")):
+        _LOG.warning(_OPEN_PAGES)
     process.guard()
     return process
 

@@ -14,10 +14,10 @@ import msgspec
 
 from realtime.client.loading import Api
 from realtime.client.pace import Pace
-from realtime.errors import NotConnected
+from realtime.errors import Disconnect, NotConnected
 from realtime.metrics import CLIENT_POLLS
 from realtime.protocol.channels import collection_channel
-from realtime.protocol.codes import ErrorCode, UnsubscribeCode
+from realtime.protocol.codes import DisconnectCode, ErrorCode, UnsubscribeCode
 from realtime.protocol.frames import (
     Command,
     Empty,
@@ -40,6 +40,9 @@ _POLL_EVENTS: Final = 10_000  # of all channels together
 _AT_ONCE: Final = 500
 _LISTING_EVERY: Final = 5
 _OK: Final = 200
+_FORBIDDEN: Final = 403
+_REFUSED: Final = frozenset({401, _FORBIDDEN})
+_EXPIRED: Final = "token_expired"
 _T = TypeVar("_T")
 _TEMPORARY: Final = frozenset({ErrorCode.INTERNAL, ErrorCode.TOO_MANY_REQUESTS, ErrorCode.CONCURRENT_PAGINATION})
 
@@ -51,6 +54,15 @@ class _Answer(msgspec.Struct):
 
 class _Answers(msgspec.Struct):
     replies: list[_Answer] = []  # Centrifugo leaves out what is empty
+
+
+class _Reason(msgspec.Struct):
+    code: str
+    reason: str = ""
+
+
+class _Problem(msgspec.Struct):
+    error: _Reason
 
 
 class _Acknowledged(msgspec.Struct):
@@ -94,7 +106,7 @@ class Polling:
         return 0.0 if self._asked else self._pace.due_at
 
     def open(self) -> None:
-        """Begin, if the gateway answers. Raises NotConnected.
+        """Begin, if the gateway answers. Raises NotConnected, and Disconnect when it doesn't let us in.
 
         A consumer of critical events says at once who it is: what happens from now on is owed to it.
         """
@@ -120,7 +132,7 @@ class Polling:
         return self.is_open and (bool(self._asked) or self._pace.is_due(now))
 
     def poll(self) -> list[Reply]:
-        """Ask all that is to be asked and return what the socket would have brought. Raises NotConnected."""
+        """Ask all that is to be asked; return what the socket would have brought. Raises NotConnected, Disconnect."""
         asked, self._asked = self._asked, []
         for command in asked:
             if command.unsubscribe is not None:
@@ -237,6 +249,8 @@ class Polling:
         status, body = self._api.post(path, sent)
         self.bytes_out += len(sent)
         self.bytes_in += len(body)
+        if status in _REFUSED:
+            raise _refused(status, body)
         if status != _OK:
             raise NotConnected(f"The gateway answered HTTP {status} to POST {path}.")
         return body
@@ -258,6 +272,18 @@ def _refusal(error: ErrorFrame | None) -> ErrorFrame:
     if error is None:
         return ErrorFrame(code=0, message="an answer without content", temporary=True)
     return msgspec.structs.replace(error, temporary=error.code in _TEMPORARY)
+
+
+def _refused(status: int, body: bytes) -> Disconnect | NotConnected:
+    """Say what a refusal means to whoever polls: to come back with a fresh token, or not at all."""
+    try:
+        error = msgspec.json.decode(body, type=_Problem).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return NotConnected(f"The gateway, or what is before it, answered HTTP {status}.")
+    if error.code == _EXPIRED:
+        return NotConnected("The gateway says that our token has expired.")
+    code = DisconnectCode.PERMISSION_DENIED if status == _FORBIDDEN else DisconnectCode.INVALID_TOKEN
+    return Disconnect(int(code), f"The gateway doesn't let us in: {error.reason}")
 
 
 def _message(content: object) -> Reply:

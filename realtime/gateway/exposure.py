@@ -38,6 +38,16 @@ def check_exposure(host: str | None, settings: Settings, *, option: str) -> None
     )
 
 
+def warnings_of(settings: Settings) -> list[str]:
+    """Say what lets more people in than an operator may think, each in a sentence."""
+    if settings.token_jwks_url is None or settings.token_audience is not None:
+        return []
+    return [
+        "TIDEBOARD_TOKEN_AUDIENCE isn't set: a token that the identity provider made for any other application "
+        "lets its user in here, too."
+    ]
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches what listens on a name or address; what can't be resolved may be any."""
     if host in _EVERYWHERE:

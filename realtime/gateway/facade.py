@@ -6,6 +6,7 @@ Threads: the event loop's only.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 import time
@@ -29,6 +30,7 @@ from realtime.gateway.audit import Audit
 from realtime.gateway.derived_file import FILE_NAME as DERIVED_NAME
 from realtime.gateway.derived_file import DerivedFile
 from realtime.gateway.documents import Documents
+from realtime.gateway.exposure import warnings_of
 from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.folder import claimed
@@ -62,6 +64,7 @@ from realtime.hub.hub import SUBPROTOCOL
 from realtime.notifications.tables import rules_from
 from realtime.protocol.codes import DisconnectCode
 
+_LOG: Final = logging.getLogger(__name__)
 SOCKET_PATH: Final = "/connection/websocket"
 
 
@@ -202,6 +205,8 @@ class Gateway:
 
     def _assemble(self, log: EventLog, revocations: Revocations, flags: FlagFile, derived: DerivedFile) -> _Running:
         settings = self._settings
+        for sentence in warnings_of(settings):
+            _LOG.warning(sentence)
         access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
         http_access = HttpAccess(access, api_key=settings.api_key, now=self._now)
         permits = Permits(self._rights, is_open=access.is_open)
@@ -223,7 +228,13 @@ class Gateway:
             RevocationRoutes(revocations, access, settings=settings, now=self._now, notes=self.audit),
             FlagRoutes(flags, settings=settings, audit=self.audit, is_open=access.is_open),
             AuditRoutes(self.audit, settings=settings, is_open=access.is_open),
-            StateRoutes(log, admits=self._admits, is_stopping=lambda: socket.hub.is_shut, version=tideboard_version()),
+            StateRoutes(
+                log,
+                admits=self._admits,
+                are_numbers_open=not self._rights.is_configured,
+                is_stopping=lambda: socket.hub.is_shut,
+                version=tideboard_version(),
+            ),
         )
         return _Running(log, lens, ingest, flags, socket, inboxes, notifier, api, revocations, http_access)
 
@@ -236,14 +247,14 @@ class Gateway:
         await self._current().http_access.admit(request)
 
     async def _admits(self, request: Request) -> bool:
-        """Tell whether somebody may know all numbers: anybody, where no roles were configured."""
-        if not self._rights.is_configured:
-            return True
+        """Tell whether somebody may know of everything there is: administrators, or without roles whoever is let in."""
         try:
             identity = await self._current().http_access.admit(request)
         except CommandError:
             return False
-        return self._rights.profile(identity.roles, within=identity.collections).is_admin
+        return (
+            not self._rights.is_configured or self._rights.profile(identity.roles, within=identity.collections).is_admin
+        )
 
     async def _serve_socket(self, websocket: WebSocket) -> None:
         if self._running is None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from realtime.config import Settings
 from realtime.errors import StartError
-from realtime.gateway.exposure import Threshold, came_from_afar, check_exposure, is_loopback
+from realtime.gateway.exposure import Threshold, came_from_afar, check_exposure, is_loopback, warnings_of
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1", "::ffff:127.0.0.1"])
@@ -94,3 +94,10 @@ def test_what_comes_from_afar_all_the_same_is_turned_away() -> None:
         assert run(kind, "192.0.2.7", is_open=False) == [{"type": "inside"}]
         assert run(kind, "127.0.0.1", is_open=True) == [{"type": "inside"}]
     assert run("lifespan", "192.0.2.7", is_open=True) == [{"type": "inside"}]
+
+
+def test_an_audience_that_isnt_said_is_warned_of() -> None:
+    """With a provider's key set: it signs for many applications."""
+    assert "TIDEBOARD_TOKEN_AUDIENCE" in warnings_of(Settings(token_jwks_url="https://id.example/keys"))[0]
+    assert warnings_of(Settings(token_jwks_url="https://id.example/keys", token_audience="board")) == []
+    assert warnings_of(Settings()) == []

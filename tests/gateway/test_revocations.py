@@ -34,6 +34,7 @@ from tests.gateway.tokens import (
     unsigned,
 )
 from tests.hub.making import dialled, in_loop
+from tests.support.provider import KID, running_provider
 
 ORDERS = "collection:orders"
 SOON = time.time() + 3600
@@ -319,3 +320,37 @@ def test_a_secret_that_isnt_one_any_more_stops_the_start(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match="secret"):
         secret_of(Settings(data_dir=tmp_path / "file" / "data"))
+
+
+@in_loop
+async def test_strangers_learn_nothing_of_what_there_is(tmp_path: Path) -> None:
+    """Of a guarded gateway they hear that it lives and is ready, for that route is open, but no collection's name."""
+    async with line(tmp_path, secret=SECRET) as running:
+        await running.store(1)
+        for bearer, knows in (("", False), ("rubbish", False), (token(sub="ann", exp=SOON), True)):
+            health = await answer(running, "GET", "/api/health", bearer=bearer)
+            assert (health.status_code, health.json()["ready"], "collection:orders" in health.text) == (
+                200,
+                True,
+                knows,
+            )
+
+
+@in_loop
+async def test_an_identity_providers_key_set_is_fetched_over_http(tmp_path: Path) -> None:
+    """Its tokens let in, on the socket and the API; those of a key it doesn't publish don't."""
+    with running_provider() as provider:
+        settings = {"token_jwks_url": f"{provider.url}/keys", "token_audience": AUDIENCE, "token_issuer": provider.url}
+        claims = {**GOOD, "iss": provider.url}
+        good = by_rsa(provider.key, kid=KID, **claims)
+        forged_one = by_rsa(rsa_key("stranger"), kid=KID, **claims)
+        async with line(tmp_path, secret=SECRET, **settings) as running:
+            async with dialled(running.url, is_open=False) as wire:
+                assert (await wire.ask("connect", token=good))["connect"]["expires"]
+                present = (await wire.ask("subscribe", channel="users"))["subscribe"]
+                assert present["recoverable"]
+            assert (await answer(running, "GET", "/api/collections", bearer=good)).status_code == 200
+            assert (await answer(running, "GET", "/api/collections", bearer=forged_one)).status_code == 401
+            async with dialled(running.url, is_open=False) as wire:
+                await wire.say({"id": 1, "connect": {"token": forged_one}})
+                assert (await wire.end())[0] == 3500
