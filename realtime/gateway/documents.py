@@ -126,8 +126,8 @@ class Documents:
         assert isinstance(event, CollectionCreated | CollectionUpdated)
         sight = change.profile.sight(stored.channel)
         # Who may write and not read hears nothing that they didn't say.
-        shown = {"id": change.id} if sight is None else sight.shown(event.document)
-        return Version(change.id, shown, stored.position.offset)
+        shown = None if sight is None else sight.shown(event.document)
+        return Version(change.id, shown or {"id": change.id}, stored.position.offset)
 
     async def _find(self, collection: str, identifier: str, profile: Profile) -> Version | None:
         sight = profile.sight(collection_channel(collection))

@@ -83,7 +83,7 @@ ENDPOINTS: Final = (
     Endpoint(
         method="PUT", path=_DOCUMENT, handler="documents.replace_document",
         summary="Put a document in place of what is there", body="DocumentPut",
-        answers={200: "DocumentShown", 201: "DocumentShown", 404: "Problem", 412: "Conflict"},
+        answers={200: "DocumentShown", 201: "DocumentShown", 404: "Problem", 409: "Problem", 412: "Conflict"},
         headers=(*_IF, "If-None-Match"),
     ),
     Endpoint(

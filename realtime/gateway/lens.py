@@ -198,8 +198,12 @@ class Lens:
             if since.epoch != top.epoch or is_beyond or not (reverse or since.offset >= derived.base):
                 return HistoryPage((), top, is_complete=False, reaches_top=False)
             first, last = (first, min(last, since.offset - 1)) if reverse else (since.offset + 1, last)
-        entries = derived.entries(max(first, last - limit + 1) if reverse else first, last)
-        wanted = entries[::-1] if reverse else entries[:limit]
+        entries = (
+            derived.entries(max(first, last - limit + 1), last)
+            if reverse
+            else derived.entries(first, min(last, first + limit - 1))
+        )
+        wanted = entries[::-1] if reverse else entries
         records = await self._records(sight, channel, wanted, reverse=reverse, most_bytes=most_bytes)
         if records is None:
             # Trimmed while we looked. Who reads forward from there has missed something; backwards it is the end.
@@ -315,14 +319,18 @@ class Lens:
             await self.keep()
 
     async def _derived(self, sight: Sight, channel: str, *, upto: int | None = None) -> Derived:
-        """Return a derived stream that has taken in what was committed by now, or up to an offset that was seen."""
+        """Return a derived stream that has taken in all that is committed, or what was seen up to an offset."""
         stream = self._follow(sight, channel)
-        wanted = max(upto or 0, self._log.position(channel).offset)
-        while stream.derived is None or stream.derived.upto < wanted:
+
+        def is_behind(derived: Derived) -> bool:
+            # Asked anew each time: what is told while it is read isn't the next, and would never be folded in.
+            return derived.upto < max(upto or 0, self._log.position(channel).offset)
+
+        while stream.derived is None or is_behind(stream.derived):
             async with stream.lock:
                 if stream.derived is None:
                     stream.derived = await self._begun(stream)
-                if stream.derived.upto < wanted and not await self._read_on(stream, stream.derived):
+                if is_behind(stream.derived) and not await self._read_on(stream, stream.derived):
                     stream.derived = None
         return stream.derived
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
-from tests.gateway.roles import ORDERS, Desk, desk, history_of_orders, order, stored
-from tests.hub.making import Wire, in_loop
+from tests.gateway.roles import ORDERS, Desk, desk, history_of_orders, order, stored, ticket
+from tests.hub.making import Wire, dialled, in_loop
 
 
 async def resume(wire: Wire, place: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +114,31 @@ async def test_what_is_hidden_never_looks_like_a_gap(tmp_path: Path) -> None:
             await running.post(*hidden, stored("created", order(f"n{number}")), *hidden)
         assert [(await wire.publication())["offset"] for _ in range(5)] == [1, 2, 3, 4, 5]
         assert (await wire.ask("history", channel=ORDERS, limit=0))["history"]["offset"] == 5
+
+
+@in_loop
+async def test_what_happens_while_a_stream_is_first_read_is_not_lost(tmp_path: Path) -> None:
+    """It was told of while nobody could fold it in; who joins then hears what follows, without a hole."""
+    async with desk(tmp_path) as running:
+        await history_of_orders(running)
+        loop, log, read = asyncio.get_running_loop(), running.gateway.log, running.gateway.log.read
+        told: list[int] = []
+
+        def slowly(*arguments: Any, **options: Any) -> Any:
+            page = read(*arguments, **options)
+            if not told:
+                told.append(1)
+                meanwhile = running.post(stored("created", order("meanwhile")))
+                asyncio.run_coroutine_threadsafe(meanwhile, loop).result(10)
+            return page
+
+        log.read = slowly  # type: ignore[method-assign]  # the log, but for how long it takes
+        async with dialled(running.url, is_open=False) as wire:
+            assert "error" not in await wire.ask("connect", token=ticket("north"))
+            joined = (await wire.ask("subscribe", channel=ORDERS))["subscribe"]
+            assert joined["offset"] == 8
+            await running.post(stored("created", order("after")))
+            assert (await wire.publication())["offset"] == 9
 
 
 @in_loop
