@@ -41,6 +41,12 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     preferences: Preferences = Preferences()
 
 
+class Count(msgspec.Struct, frozen=True):
+    """How many events those with one sight of a channel were told of."""
+
+    told: int = 0
+
+
 class Verdict(NamedTuple):
     """What is to be stored together: the same commands for several users, and what to remember under which name."""
 
@@ -77,6 +83,9 @@ class Judge:
         self._persons = OrderedDict((each.user, each) for each in persons)
         standing = sorted(_read(notes, "standing ", Notification), key=lambda each: each.at)
         self._standing = OrderedDict((_standing_name(each.audience, each.key), each) for each in standing)
+        self._counts = {
+            name: msgspec.json.decode(raw, type=Count) for name, raw in notes.items() if name.startswith("count ")
+        }
         self._entries: list[_Entry] = []
         self._told: list[tuple[tuple[str, ...], tuple[Command, ...]]] = []
         self._moved: dict[str, int] = {}
@@ -201,11 +210,28 @@ class Judge:
         if not sights:
             return {}
         fact = self.watch.complete(fact)
-        return {
-            key: self.watch.notices(seen, routine=self._has_routine)
-            for key, sight in sights.items()
-            if (seen := _seen_by(sight, fact)) is not None
-        }
+        narrowed: dict[str, tuple[Signal, ...]] = {}
+        for key, sight in sights.items():
+            seen = _seen_by(sight, fact)
+            if seen is not None:
+                found = self.watch.notices(self._placed(sight, seen), routine=self._has_routine)
+                if found:
+                    narrowed[key] = found
+                    self._count(sight, channel)
+        return narrowed
+
+    def _placed(self, sight: Sight, fact: Fact) -> Fact:
+        """Return a fact at a position of its own where the event's would tell how much isn't seen before it."""
+        if sight.is_whole:
+            return fact
+        source = fact.source
+        told = self._counts.get(_count_name(sight, source.channel), Count()).told
+        return msgspec.structs.replace(fact, source=Source(source.channel, f"{source.epoch}.{sight.key}", told + 1))
+
+    def _count(self, sight: Sight, channel: str) -> None:
+        if not sight.is_whole:
+            name = _count_name(sight, channel)
+            self._notes[name] = self._counts[name] = Count(self._counts.get(name, Count()).told + 1)
 
     def _tell(
         self,
@@ -295,6 +321,10 @@ def _seen_by(sight: Sight, fact: Fact) -> Fact | None:
     if document is None and before is None and not sight.is_whole:
         return None
     return msgspec.structs.replace(fact, document=document, before=before)
+
+
+def _count_name(sight: Sight, channel: str) -> str:
+    return f"count {sight.key} {channel}"
 
 
 def _standing_name(audience: str, key: str) -> str:

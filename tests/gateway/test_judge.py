@@ -214,6 +214,24 @@ def test_nobody_is_told_of_what_they_may_not_see() -> None:
     assert (desk.keys("late"), desk.keys("new")) == (set(), {"failing orders"})
 
 
+def test_a_notice_tells_nothing_of_how_much_is_not_seen() -> None:
+    """Who sees some rows only is told positions that count what they are told of, also after a restart."""
+    where = [{"field": "region", "op": "==", "value": "north"}]
+    rights = rights_from({"north": {"actions": ["read"], "collections": ["orders"], "where": where}})
+    new = plain_rule("new", "collection:created", "warning", "{id}", "", collections=("orders",), group="{id}")
+    desk = Desk([new], rights=rights)
+    desk.take(met("ann", roles=("north",)), met("root", roles=("admin",)))
+    for number, region in enumerate(["north", "south", "south", "north", "south", "north"]):
+        data = {"collection": "orders", "document": {"id": f"d{number}", "region": region}}
+        desk.take(envelope(number, "created", data=data))
+        desk.restart()
+    told = {user: [row.newest.source for row in desk.inboxes[user].rows.values()] for user in ("ann", "root")}
+    assert sorted(source.offset for source in told["ann"] if source) == [1, 2, 3]
+    assert sorted(source.offset for source in told["root"] if source) == [1, 2, 3, 4, 5, 6]
+    assert {source.epoch for source in told["root"] if source} == {"e"}
+    assert "e" not in {source.epoch for source in told["ann"] if source}
+
+
 def test_nothing_is_stored_for_events_that_mean_nothing_to_anybody() -> None:
     """How far things were judged waits for something to be told, or for its time."""
     desk = Desk()
