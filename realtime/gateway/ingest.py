@@ -133,7 +133,7 @@ class Ingest:
             except EventError as error:
                 refusals.append(_refusal(index, error, item))
         is_first_judged_good = places[:1] == [0]
-        if not all(_is_free(profile, one.channel) for one in accepted):
+        if not all(_is_free(profile, one.channel, expected=expected) for one in accepted):
             return await self._take_restricted(
                 profile, accepted, places, refusals, expected=expected if is_first_judged_good else None, items=items
             )
@@ -155,7 +155,7 @@ class Ingest:
         return await self._store_as(profile, accepted, expected=expected)
 
     async def _store_as(self, profile: Profile, accepted: Accepted, *, expected: int | None) -> Stored:
-        if _is_free(profile, accepted.channel):
+        if _is_free(profile, accepted.channel, expected=expected):
             [stored] = await self._append([accepted], expected)
             return stored if profile.is_admin else await self._restricted.placed(profile, stored)
         return await self._restricted.store(profile, accepted, expected=expected)
@@ -282,9 +282,12 @@ def _check_command(event: InboxCommand) -> None:
         raise EventError("bad_command", str(error)) from error
 
 
-def _is_free(profile: Profile, channel: str) -> bool:
-    """Tell whether events go into a channel as they come. Whose inbox is whose was checked before."""
-    return profile.is_admin or inbox_of(channel) is not None or profile.ingests_freely(channel)
+def _is_free(profile: Profile, channel: str, *, expected: int | None) -> bool:
+    """Tell whether events go into a channel as they come. Whose inbox is whose was checked before.
+
+    What version is `expected` is a question, and its answer is for who may read.
+    """
+    return profile.is_admin or inbox_of(channel) is not None or (expected is None and profile.ingests_freely(channel))
 
 
 def _refusal(index: int, error: EventError, item: Any) -> Refusal:

@@ -73,12 +73,13 @@ class Restricted:
         sight = profile.sight(stored.channel)
         if inbox_of(stored.channel) is not None or (sight is not None and sight.is_plain):
             return stored
-        position = NOWHERE
         if sight is not None:
             top = await self._lens.position(sight, stored.channel)
             offset = await self._lens.own_offset(sight, stored.channel, stored.position.offset)
-            position = NOWHERE if offset is None else Position(top.epoch, offset)
-        return msgspec.structs.replace(stored, position=position)
+            if offset is not None:
+                return msgspec.structs.replace(stored, position=Position(top.epoch, offset))
+        # The first of a repeat may be anywhere: all that is told of it is what was said just now.
+        return msgspec.structs.replace(stored, position=NOWHERE, channel=stored.accepted.channel)
 
     async def _repeat(self, accepted: Accepted) -> Stored | None:
         found = await asyncio.to_thread(

@@ -330,3 +330,30 @@ async def test_a_token_for_some_collections_reaches_no_other(tmp_path: Path) -> 
         made = await running.http.post("/api/collections/other/documents", json={"id": "a"}, headers=narrow)
         assert made.status_code == 201
         assert (await running.http.get("/api/dead-letters", headers=narrow)).status_code == 403
+
+
+@in_loop
+async def test_who_only_writes_learns_nothing_of_what_is_there(tmp_path: Path) -> None:
+    """No position, no version, no channel of somebody else's event that theirs happens to repeat."""
+    async with desk(tmp_path) as running:
+        await history_of_orders(running)
+        elsewhere = stored("created", order("n1"), key="shared")
+        elsewhere["data"]["collection"] = "secret-plans"
+        await running.post(elsewhere)
+        fed = stored("updated", {"id": "n1", "region": "north"}, key="fed")
+        repeated = stored("updated", {"id": "n1", "region": "north"}, key="shared")
+        answers = [
+            await running.post(fed, role="feeder", **{"If-Match": '"3"'}),
+            await running.post(fed, role="feeder"),
+            await running.post(fed, role="feeder"),
+            await running.post(repeated, role="feeder"),
+            await running.http.post(DOCUMENTS, json={"id": "n1"}, headers=bearer("feeder")),
+            await running.http.put(f"{DOCUMENTS}/n1", json={"total": 1}, headers=bearer("feeder")),
+        ]
+        assert [answer.status_code for answer in answers] == [412, 200, 200, 200, 409, 201]
+        first = answers[1].json()["results"][0]
+        assert first == {"index": 0, "status": "stored", "channel": ORDERS}
+        assert answers[3].json()["results"][0] == first | {"status": "duplicate"}
+        assert answers[5].json() == {"document": {"id": "n1"}, "offset": 0, "position": {"epoch": "", "offset": 0}}
+        assert "it is at" not in answers[0].text
+        assert "secret-plans" not in "".join(answer.text for answer in answers)
