@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from realtime.errors import StorageError
 from realtime.gateway.audit_chain import LOST
@@ -24,8 +24,16 @@ MOST_WAITING: Final = 10_000
 _GATHER_S: Final = 0.1
 _RETRY_S: Final = 1.0
 _CLOSE_WITHIN_S: Final = 5.0
+_RETAIN_EVERY_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
 _LOG: Final = logging.getLogger(__name__)
+
+
+class _Moment(NamedTuple):
+    """When to do something again: at a row, or at a time, whichever is first."""
+
+    number: int
+    time_ms: int
 
 
 class Audit:
@@ -52,6 +60,7 @@ class Audit:
         self._noted = 0
         self._flushed = 0
         self._crowds = Crowds()
+        self._retain_at = _Moment(0, 0)
         self._is_over = False
         self._changed = threading.Condition(threading.Lock())
         self._hurry = threading.Event()
@@ -188,7 +197,11 @@ class Audit:
         return []
 
     def _retain(self, file: AuditFile) -> None:
+        """Let go of old rows, now and then: to look costs a transaction."""
         now_ms = int(self._now() * 1000)
+        if file.head.number < self._retain_at.number and now_ms < self._retain_at.time_ms:
+            return
+        self._retain_at = _Moment(file.head.number + self._most_rows // 100, now_ms + _RETAIN_EVERY_MS)
         try:
             file.retain(most_rows=self._most_rows, since_ms=now_ms - self._most_days * _DAY_MS, now_ms=now_ms)
         except StorageError as error:

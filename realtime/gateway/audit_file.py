@@ -100,10 +100,12 @@ class AuditFile:
         """
         with self._changing() as connection:
             head = _end(connection, "head")
-            first, aged = connection.execute(
-                "SELECT (SELECT min(number) FROM rows), (SELECT max(number) FROM rows WHERE time_ms < ?)", (since_ms,)
-            ).fetchone()
-            last = min(max(head.number - most_rows, aged or 0), head.number - 1)
+            oldest = connection.execute("SELECT number, time_ms FROM rows ORDER BY number LIMIT 1").fetchone()
+            first, oldest_ms = oldest or (None, now_ms)
+            last = min(max(head.number - most_rows, 0), head.number - 1)
+            if oldest_ms < since_ms:
+                aged = connection.execute("SELECT max(number) FROM rows WHERE time_ms < ?", (since_ms,)).fetchone()[0]
+                last = min(max(last, aged), head.number - 1)
             count = 0 if first is None else last - first + 1
             if count < max(1, most_rows // 10):
                 return 0

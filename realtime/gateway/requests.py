@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
 from typing import Any, Final
 
@@ -138,29 +138,28 @@ def condition_in(request: Request) -> tuple[int | None, bool]:
     return int(found[1]), False
 
 
-async def _next_part(parts: AsyncIterator[bytes], *, until: float) -> bytes | None:
-    """Wait for the next part of a body; None at its end. Raises Refused for one that keeps waiting, or dribbles."""
+async def _read_bounded(request: Request, *, most_bytes: int) -> bytes:
+    """Read the body; one that is too large is read on for a while, so that its sender gets to hear the answer.
+
+    Raises Refused for one that keeps us waiting, or dribbles on and on.
+    """
+    parts: list[bytes] = []
+    size = 0
     loop = asyncio.get_running_loop()
+    until = loop.time() + BODY_WITHIN_S
     try:
-        async with asyncio.timeout_at(min(until, loop.time() + PART_WITHIN_S)):
-            return await anext(parts, None)
+        async with asyncio.timeout_at(min(until, loop.time() + PART_WITHIN_S)) as patience:
+            async for part in request.stream():
+                size += len(part)
+                if size <= most_bytes or not parts:
+                    parts.append(part)
+                if size > _DRAIN_FACTOR * most_bytes:
+                    break
+                if len(parts) > 1:  # most bodies are one, and a timer costs more than to read it
+                    patience.reschedule(min(until, loop.time() + PART_WITHIN_S))
     except TimeoutError:
         reason = f"The body has to go on every {PART_WITHIN_S:g} s and be there in {BODY_WITHIN_S:g} s; send it again."
         raise Refused(EventError("too_slow", reason), b"") from None
-
-
-async def _read_bounded(request: Request, *, most_bytes: int) -> bytes:
-    """Read the body; one that is too large is read on for a while, so that its sender gets to hear the answer."""
-    parts: list[bytes] = []
-    size = 0
-    body = request.stream()
-    until = asyncio.get_running_loop().time() + BODY_WITHIN_S
-    while (part := await _next_part(body, until=until)) is not None:
-        size += len(part)
-        if size <= most_bytes or not parts:
-            parts.append(part)
-        if size > _DRAIN_FACTOR * most_bytes:
-            break
     if size > most_bytes:
         raise Refused(body_too_large(most_bytes), parts[0])
     return parts[0] if len(parts) == 1 else b"".join(parts)

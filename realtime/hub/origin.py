@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from realtime.hub.ports import Peer
 
+_REMEMBERED: Final = 1_024  # the few names a server is asked by are looked at again at every request
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -52,12 +54,8 @@ class Origins:
         """
         if not self._is_open:
             return True
-        try:
-            name = urlsplit("//" + peer.host).hostname or ""
-        except ValueError:
-            return False
-        is_local = "." not in name or name.endswith(".localhost")  # no public name is without a dot
-        return is_local or _is_address(name) or name in self._hosts
+        name = _name_in(peer.host)
+        return name is not None and (_is_unborrowable(name) or name in self._hosts)
 
 
 def origin_in(text: str) -> tuple[str, str, int]:
@@ -91,7 +89,20 @@ def _is_same(origin: str, peer: Peer) -> bool:
         return False
 
 
-def _is_address(name: str) -> bool:
+@lru_cache(_REMEMBERED)
+def _name_in(host: str) -> str | None:
+    """Return the name in a Host header; None for what can't be read."""
+    try:
+        return urlsplit("//" + host).hostname or ""
+    except ValueError:
+        return None
+
+
+@lru_cache(_REMEMBERED)
+def _is_unborrowable(name: str) -> bool:
+    """Tell whether no site on the internet can have this name: it is an address, or has no dot."""
+    if "." not in name or name.endswith(".localhost"):
+        return True
     try:
         ip_address(name)
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from realtime.hub.ports import Peer
 REAL_CLIENT: Final = "tideboard.client"
 """Where a scope keeps who really connected, when the server has put what a header claims in its place."""
 _MOST_HOPS: Final = 32
+_REMEMBERED: Final = 4_096  # addresses are read again at every request, and that is dear
 _NETWORK_BITS: Final = 64  # one IPv6 customer has at least this much, so counting single addresses would count nothing
 
 
@@ -23,6 +25,8 @@ class Proxies:
 
     def __contains__(self, address: str) -> bool:
         """Tell whether an address is one of them."""
+        if not self._networks:
+            return False
         found = _parsed(address)
         return found is not None and any(found in network for network in self._networks)
 
@@ -53,6 +57,7 @@ class Proxies:
         return found
 
 
+@lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
     """Return what is counted for an address: itself, or of IPv6 the network that one customer has."""
     found = _parsed(address)
@@ -85,6 +90,7 @@ def _without_port(text: str) -> str:
     return text.partition(":")[0] if text.count(":") == 1 else text
 
 
+@lru_cache(_REMEMBERED)
 def _plain(address: str) -> str:
     """Write an address in one way: an IPv4 one that came over an IPv6 socket is an IPv4 one."""
     found = _parsed(address)
@@ -93,6 +99,7 @@ def _plain(address: str) -> str:
     return address if found is None else str(found)
 
 
+@lru_cache(_REMEMBERED)
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(address.partition("%")[0])
