@@ -30,6 +30,7 @@ from realtime.notifications.rules import Rule
 from realtime.notifications.telling import commands_for
 from realtime.protocol.channels import inbox_channel
 from realtime.protocol.events import LOCAL_TYPES, JsonObject
+from realtime.protocol.flags import NOTIFICATIONS
 from realtime.store import Store
 from realtime.store.inbox_copy import due_at
 
@@ -249,10 +250,13 @@ class Inboxes:
         signals = self._local.judge(now)
         with self._lock:
             people = [(person, one.roles) for person, one in self._people.items()] if signals else []
+        flags = self._store.flags
         for person, roles in people:
             inbox = self._copies.get(person).inbox
             commands, _ = commands_for(signals, person=person, preferences=inbox.preferences, now=now, roles=roles)
             for command in commands:
+                if isinstance(command, Add) and not flags.is_on(NOTIFICATIONS, person):
+                    continue
                 if _concerns(command, self._copies.get(person).inbox) and len(self._unsent) < UNSENT_KEPT:
                     self._copies.predict(person, (command,), now=now)
                     self._unsent.append((person, command))

@@ -217,7 +217,7 @@ class Gateway:
             now=self._now,
         )  # fmt: skip
         inboxes = Inboxes(log)
-        notifier = Notifier(log, self._rules, rights=self._rights, now=self._now)
+        notifier = Notifier(log, self._rules, rights=self._rights, flags=flags, now=self._now)
         revocations.on_bar, revocations.on_change = socket.barred, socket.nudge
         api = Api(
             EventRoutes(log, ingest, settings=settings, permits=permits),

@@ -18,15 +18,18 @@ import msgspec
 
 from realtime import metrics
 from realtime.errors import StorageError
+from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.judge import Judge, Verdict
 from realtime.gateway.log import Accepted, EventLog, Stored
 from realtime.gateway.retelling import earlier_document, pages_since, remembered
 from realtime.gateway.rights import Rights
 from realtime.gateway.shelf import OWN_SOURCE, Shelf, read_judged, read_notes
-from realtime.notifications.commands import Command, command_value
+from realtime.notifications.commands import Add, Command, command_value
 from realtime.notifications.rules import Rule
 from realtime.protocol.channels import collection_of, inbox_channel, inbox_of
 from realtime.protocol.events import Envelope, InboxCommand, document_id_of, encode_envelope
+from realtime.protocol.flags import NOTIFICATIONS
+from realtime.pulse import NOTICES, PULSE
 
 _LOG: Final = logging.getLogger(__name__)
 QUEUE_EVENTS: Final = 20_000
@@ -46,11 +49,18 @@ class Notifier:
     """Follows the log with a cursor of its own."""
 
     def __init__(
-        self, log: EventLog, rules: Sequence[Rule], *, rights: Rights, now: Callable[[], float] = time.time
+        self,
+        log: EventLog,
+        rules: Sequence[Rule],
+        *,
+        rights: Rights,
+        flags: Switches | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._log = log
         self._rules = rules
         self._rights = rights
+        self._flags = flags or Untouched()
         self._now = now
         # Where a log begins to be judged that never was: before anything can be posted to it. People are known at once.
         self._beginning = {row.name: row.position.offset for row in log.channels() if inbox_of(row.name) is None}
@@ -146,6 +156,7 @@ class Notifier:
                 # One that breaks a rule mustn't keep the others from being judged.
                 _LOG.exception("event %d of %s could not be judged for notices", one.position.offset, one.channel)
                 metrics.NOTICES_UNJUDGED.inc()
+                PULSE.note(NOTICES, None, is_error=True)
 
     def _begun(self) -> Judge:
         """Make a judge that knows what the last one did."""
@@ -208,7 +219,8 @@ class Notifier:
 
         Parts that are stored again after a failure are repeats, and an inbox knows by itself which events are in it.
         """
-        events = [event for users, commands in verdict.told for event in _events(users, commands, at=self._now())]
+        began = time.perf_counter()
+        events = [event for told in self._wanted(verdict) for event in _events(*told, at=self._now())]
 
         def along(shelf: Shelf) -> None:
             shelf.keep_judged(verdict.offsets)
@@ -219,6 +231,19 @@ class Notifier:
             self._log.append(part).result()
         self._log.append(last, along=along, along_bytes=sum(map(len, verdict.notes.values()))).result()
         metrics.NOTICES.inc(len(events))
+        if events:
+            PULSE.note(NOTICES, time.perf_counter() - began)
+
+    def _wanted(self, verdict: Verdict) -> Iterator[tuple[Sequence[str], Sequence[Command]]]:
+        """Leave out what is new for whom an operator has switched notifications off; what is over ends for all."""
+        for users, commands in verdict.told:
+            on = [user for user in users if self._flags.is_on(NOTIFICATIONS, user)]
+            if len(on) == len(users):
+                yield users, commands
+                continue
+            yield on, commands
+            off = [user for user in users if not self._flags.is_on(NOTIFICATIONS, user)]
+            yield off, [command for command in commands if not isinstance(command, Add)]
 
     def _persist(self, run: Callable[[], _T]) -> _T | None:
         """Do something with the log until it succeeds; None when the end came first."""
@@ -227,6 +252,7 @@ class Notifier:
                 return run()
             except StorageError as error:
                 _LOG.warning("notices have to wait: %s", error)
+                PULSE.note(NOTICES, None, is_error=True)
                 with self._changed:
                     if self._is_closing:
                         return None

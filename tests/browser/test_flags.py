@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from realtime.bench.process import Process
+from realtime.protocol.events import Envelope
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET
 from tests.browser.board import badge, draft_in, open_collection, row, sidebar
+from tests.browser.noticing import banner
 from tests.support.producing import Poster, created
+from tests.support.waiting import until
 
 WITHIN_S = 2.0
 TRIES = 3
@@ -133,20 +137,38 @@ def test_read_only_is_seen_and_a_save_is_refused_with_a_sentence(
     expect(row(page, "a")).to_contain_text("2")
 
 
-def test_notifications_off_is_seen(page: Page, app: Process, poster: Poster, switch: Switch) -> None:
-    """Who waits for news learns that none will come."""
+def test_notifications_off_takes_the_banner_away_and_on_brings_it_back(
+    page: Page, app: Process, poster: Poster, switch: Switch
+) -> None:
+    """Nobody is disturbed meanwhile, and is told why; what stood before still does."""
     poster.post(created("quiet", {"id": "a"}))
     open_collection(page, app.base_url, "quiet")
+    until(lambda: inbox(poster)["position"]["offset"] > 0, what="the gateway knows this person")
+    poster.post(broken("before"))
+    expect(banner(page).locator(".bar .title")).to_contain_text("serious error")
 
     def off_and_on() -> float:
         switch(**{NOTIFICATIONS: 0})
-        off_s = seconds_until(line(page, NOTIFICATIONS), "Notifications are switched off")
-        switch(**{NOTIFICATIONS: 100})
         began = time.monotonic()
-        expect(line(page, NOTIFICATIONS)).to_have_count(0)
-        return max(off_s, time.monotonic() - began)
+        expect(banner(page)).to_be_hidden()
+        off_s = time.monotonic() - began
+        expect(line(page, NOTIFICATIONS)).to_contain_text("Notifications are switched off")
+        switch(**{NOTIFICATIONS: 100})
+        return max(off_s, seconds_until(banner(page), "serious error"))
 
     assert quickest(off_and_on) < WITHIN_S
+
+
+def inbox(poster: Poster) -> dict[str, Any]:
+    """Return the inbox of the local person."""
+    found: dict[str, Any] = poster.get("/api/inbox/local")
+    return found
+
+
+def broken(error: str) -> Envelope:
+    """Make an event that is critical."""
+    data = {"error": error, "severity": "high"}
+    return Envelope(id=f"error {error}", source="/tests", type="system:error", specversion="1.0", data=data)
 
 
 def test_a_flag_is_switched_on_the_admin_page_for_a_share(page: Page, app: Process) -> None:

@@ -14,18 +14,22 @@ import pytest
 
 from realtime.errors import StorageError
 from realtime.gateway import notifier as notifiers
+from realtime.gateway.flags import FlagFile
 from realtime.gateway.inboxes import Inboxes
-from realtime.gateway.judge import Judge
+from realtime.gateway.judge import Judge, Verdict
 from realtime.gateway.log import EventLog, Stored
 from realtime.gateway.notifier import Notifier
 from realtime.gateway.rights import Rights
-from realtime.notifications.commands import Meet
+from realtime.notifications.commands import Clear, Meet
 from realtime.notifications.defaults import DEFAULT_RULES
 from realtime.notifications.inbox import read_inbox
 from realtime.notifications.inbox_state import Inbox
+from realtime.protocol.flags import NOTIFICATIONS, share_of
+from realtime.pulse import NOTICES, PULSE
 from tests.gateway.inboxing import judged, met
 from tests.gateway.making import NOON, accepted, envelope, opened
 from tests.gateway.serving import served
+from tests.notifications.making import adding, notice
 from tests.support.waiting import until
 
 ORDERS = "collection:orders"
@@ -62,7 +66,7 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, *, is_started: bool = True, **options: Any) -> Iterator[Place]:
+def place(folder: Path, *, is_started: bool = True, flags: FlagFile | None = None, **options: Any) -> Iterator[Place]:
     """Open a log with a notifier, and end both in order."""
     followers: list[Callable[[Sequence[Stored]], None]] = []
 
@@ -71,7 +75,7 @@ def place(folder: Path, *, is_started: bool = True, **options: Any) -> Iterator[
             follower(stored)
 
     with opened(folder, on_commit=committed, **options) as log:
-        notifier = Notifier(log, DEFAULT_RULES, rights=Rights(), now=lambda: NOON)
+        notifier = Notifier(log, DEFAULT_RULES, rights=Rights(), flags=flags, now=lambda: NOON)
         followers.append(notifier.committed)
         if is_started:
             notifier.start()
@@ -314,3 +318,34 @@ def test_rules_of_the_settings_are_at_work(tmp_path: Path) -> None:
         until(lambda: shown("bob").rows, what="a notice")
         assert [row.newest.title for row in shown("bob").rows.values()] == ["d50 is large"]
         assert shown("ann").rows == {}
+
+
+def test_who_has_notifications_switched_off_is_told_nothing_new(tmp_path: Path) -> None:
+    """By person, at once, and never told afterwards; others are told as ever. All of it is counted for judging it."""
+    flags = FlagFile.open(tmp_path / "flags.db", now=lambda: NOON)
+    with place(tmp_path, flags=flags) as one:
+        one.meet("ann", "bob")
+        one.delete([1])
+        one.settle(1, "ann", "bob")
+        on, off = sorted(("ann", "bob"), key=lambda user: share_of(NOTIFICATIONS, user))
+        flags.set({NOTIFICATIONS: int(share_of(NOTIFICATIONS, off))}, by="olga")
+        assert (flags.is_on(NOTIFICATIONS, on), flags.is_on(NOTIFICATIONS, off)) == (True, False)
+        one.delete([2])
+        one.settle(2, on)
+        flags.set({NOTIFICATIONS: 100}, by="olga")
+        one.delete([3])
+        one.settle(3, on)
+        one.settle(2, off)
+    flags.close()
+    assert PULSE.figures(NOTICES).count > 0
+
+
+def test_what_is_over_ends_for_those_too_who_are_told_nothing_new(tmp_path: Path) -> None:
+    """Else it would stand there as an alarm for ever."""
+    flags = FlagFile.open(tmp_path / "flags.db", now=lambda: NOON)
+    flags.set({NOTIFICATIONS: 0}, by="olga")
+    add, clear = adding(notice("k1", offset=1)), Clear(id="c", at=NOON, key="k1", event_at=NOON, why="over")
+    with place(tmp_path, is_started=False, flags=flags) as one:
+        told = list(one.notifier._wanted(Verdict(((("ann",), (add, clear)),), {}, {}, ())))
+    flags.close()
+    assert [(users, commands) for users, commands in told if users] == [(["ann"], [clear])]
