@@ -88,15 +88,15 @@ class Audience:
             if sight.is_whole:
                 self._introduce_to(member, stored.channel, sight)
             else:
-                self._lens.begin(sight, stored.channel)
+                self._lens.following.begin(sight, stored.channel)
 
     def broadcast(self, hub: Hub, stored: Stored) -> None:
         """Give a committed event to all who see it."""
         channel = stored.channel
-        if not self._is_anybody_restricted and not self._lens.follows(channel):
+        if not self._is_anybody_restricted and not self._lens.following.follows(channel):
             hub.broadcast(channel, publication_of(stored))
             return
-        first_for = {rows for rows, entry in self._lens.advance(stored) if entry.offset == 1}
+        first_for = {rows for rows, entry in self._lens.following.advance(stored) if entry.offset == 1}
         if first_for:
             # To who sees some rows only, a channel comes into being with the first of them.
             for member, sight in self._curious_about(channel):

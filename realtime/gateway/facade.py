@@ -163,7 +163,7 @@ class Gateway:
                 await asyncio.to_thread(answer_at_once)
                 chores = [
                     asyncio.create_task(chore)
-                    for chore in (socket.redeliverer.run(), running.inboxes.run(), running.lens.run())
+                    for chore in (socket.redeliverer.run(), running.inboxes.run(), running.lens.following.run())
                 ]
                 running.notifier.start()
                 try:
@@ -174,7 +174,7 @@ class Gateway:
                         chore.cancel()
                     await asyncio.gather(*chores, return_exceptions=True)
                 await socket.hub.shutdown()
-                await running.lens.keep()
+                await running.lens.following.keep()
             finally:
                 self._running = None
                 await asyncio.to_thread(log.close)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
-import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -18,37 +16,17 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway import chosen
-from realtime.gateway.derived import Derived, Entry, Fold, as_seen, begun
+from realtime.gateway.derived import Derived, Entry, as_seen
 from realtime.gateway.derived_file import DerivedFile
+from realtime.gateway.following import Following
 from realtime.gateway.log import DocumentPage, DocumentRow, EventLog, HistoryPage, Record, Redelivery, Stored
 from realtime.gateway.reader import PAGE_BYTES
 from realtime.gateway.rights import Profile, Sight, redacted
 from realtime.protocol.channels import collection_channel, collection_of
-from realtime.protocol.codes import ErrorCode, refuse
-from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject
+from realtime.protocol.events import JsonObject
 from realtime.protocol.positions import Position
 
-_LOG: Final = logging.getLogger(__name__)
-STREAMS_KEPT: Final = 2_000
-KEEP_EVERY_S: Final = 5.0
-_PAGE_EVENTS: Final = 1_000
-_SLICE: Final = 100
 _MOST_PAGES: Final = 50
-
-
-class _Stream:
-    """A derived stream and how it is followed. `sight` is any with its rows: they tell alike what is seen."""
-
-    __slots__ = ("channel", "derived", "epoch", "is_dirty", "lock", "rows", "sight")
-
-    def __init__(self, sight: Sight, channel: str, *, epoch: str) -> None:
-        self.sight = sight
-        self.rows = sight.rows
-        self.channel = channel
-        self.epoch = epoch
-        self.derived: Derived | None = None
-        self.lock = asyncio.Lock()
-        self.is_dirty = True
 
 
 class Lens:
@@ -56,28 +34,9 @@ class Lens:
 
     def __init__(self, log: EventLog, *, file: DerivedFile | None = None, now: Callable[[], float]) -> None:
         self._log = log
-        self._file = file
-        self._now = now
-        self._streams: dict[str, dict[str, _Stream]] = {}
-        self._count = 0
+        self.following = Following(log, file=file, now=now)
 
     # -- live --------------------------------------------------------------------------------------------------
-
-    def follows(self, channel: str) -> bool:
-        """Tell whether a stream is derived from a channel's."""
-        return channel in self._streams
-
-    def advance(self, stored: Stored) -> list[tuple[str, Entry]]:
-        """Take in what was committed, in order; returns the rows whose derived stream begins with it."""
-        streams = self._streams.get(stored.channel)
-        if not streams:
-            return []
-        found: list[tuple[str, Entry]] = []
-        for stream in streams.values():
-            entry = _folded(stream, stored)
-            if entry is not None:
-                found.append((stream.rows, entry))
-        return found
 
     def shown(self, sight: Sight, stored: Stored) -> tuple[bytes, int] | None:
         """Return a committed event as it goes out, and its offset there; None when it isn't seen."""
@@ -87,27 +46,19 @@ class Lens:
         if sight.is_whole:
             seen = redacted(sight, raw)
             return None if seen is None else (seen, stored.position.offset)
-        stream = self._streams.get(stored.channel, {}).get(sight.rows)
-        if stream is None or stream.derived is None:
+        derived = self.following.find(sight, stored.channel)
+        if derived is None:
             return None
-        entry = stream.derived.at(stored.position.offset)
+        entry = derived.at(stored.position.offset)
         return None if entry is None else (as_seen(sight, raw, entry.kind), entry.offset)
-
-    def begin(self, sight: Sight, channel: str) -> None:
-        """Follow a channel that just came into being, before its first event is taken in."""
-        if sight.is_whole or sight.rows in self._streams.get(channel, {}):
-            return
-        stream = self._follow(sight, channel)
-        if stream.derived is None:
-            stream.derived = Derived()
 
     def epoch(self, sight: Sight, channel: str) -> str:
         """Return the epoch of a channel that is followed, or seen whole."""
         epoch = self._log.position(channel).epoch
         if sight.is_whole:
             return _own(sight, Position(epoch, 0)).epoch
-        stream = self._streams.get(channel, {}).get(sight.rows)
-        return _placed(sight, epoch, stream.derived).epoch if stream is not None and stream.derived else epoch
+        derived = self.following.find(sight, channel)
+        return epoch if derived is None else _placed(sight, epoch, derived).epoch
 
     # -- positions ---------------------------------------------------------------------------------------------
 
@@ -116,14 +67,14 @@ class Lens:
         top = self._log.position(channel)
         if sight.is_whole:
             return _own(sight, top)
-        derived = await self._derived(sight, channel)
+        derived = await self.following.derived(sight, channel)
         return _placed(sight, top.epoch, derived)
 
     async def own_offset(self, sight: Sight, channel: str, offset: int) -> int | None:
         """Return the own offset of an event that is seen, None when it isn't, or when it isn't retained."""
         if sight.is_whole:
             return offset
-        entry = (await self._derived(sight, channel)).at(offset)
+        entry = (await self.following.derived(sight, channel)).at(offset)
         return None if entry is None else entry.offset
 
     async def origin(self, sight: Sight, channel: str, *, epoch: str, offset: int) -> Position | None:
@@ -133,7 +84,7 @@ class Lens:
             return None
         if sight.is_whole:
             return Position(top.epoch, offset)
-        entry = (await self._derived(sight, channel)).entry(offset)
+        entry = (await self.following.derived(sight, channel)).entry(offset)
         return None if entry is None else Position(top.epoch, entry.origin)
 
     async def version(self, sight: Sight, collection: str, row: DocumentRow) -> int | None:
@@ -142,7 +93,7 @@ class Lens:
             return row.offset
         if not sight.sees(msgspec.json.decode(row.document)):
             return None
-        derived = await self._derived(sight, collection_channel(collection), upto=row.offset)
+        derived = await self.following.derived(sight, collection_channel(collection), upto=row.offset)
         return derived.version(row.id)
 
     async def again(self, sight: Sight | None, one: Redelivery) -> Redelivery | None:
@@ -153,7 +104,7 @@ class Lens:
         if sight.is_whole:
             raw = redacted(sight, bytes(one.event))
             return None if raw is None else Redelivery(one.channel, position.epoch, one.offset, msgspec.Raw(raw))
-        entry = (await self._derived(sight, one.channel)).at(one.offset)
+        entry = (await self.following.derived(sight, one.channel)).at(one.offset)
         if entry is None:
             return None
         raw = as_seen(sight, bytes(one.event), entry.kind)
@@ -189,8 +140,8 @@ class Lens:
     async def _read_derived(
         self, sight: Sight, channel: str, *, since: Position | None, limit: int, reverse: bool, most_bytes: int
     ) -> HistoryPage:
-        derived = await self._derived(sight, channel)
-        self._forget_trimmed(channel, derived)
+        derived = await self.following.derived(sight, channel)
+        self.following.forget_trimmed(channel, derived)
         top = _placed(sight, self._log.position(channel).epoch, derived)
         first, last = derived.base + 1, top.offset
         if since is not None:
@@ -219,7 +170,7 @@ class Lens:
         read = partial(self._log.document_history, collection, identifier)
         if sight.is_whole:
             return await asyncio.to_thread(_read_redacted, sight, partial(read, before=before, limit=limit))
-        derived = await self._derived(sight, channel)
+        derived = await self.following.derived(sight, channel)
         top = _placed(sight, self._log.position(channel).epoch, derived)
         origin = None
         if before is not None and before <= derived.top:
@@ -261,12 +212,12 @@ class Lens:
             documents = await asyncio.to_thread(_redact_documents, sight, page.documents)
             return DocumentPage(documents, page.offsets, page.cursor, _own(sight, page.position))
         channel = collection_channel(collection)
-        derived = await self._derived(sight, channel)
+        derived = await self.following.derived(sight, channel)
         position = _placed(sight, self._log.position(channel).epoch, derived)
         ids = derived.ids_after(cursor or "", limit + 1)
         read = partial(chosen.documents, channel, ids[:limit], most_bytes=PAGE_BYTES)
         found = await asyncio.to_thread(self._log.ask, lambda connection: read(connection=connection))
-        derived = await self._derived(sight, channel, upto=max((offset for _, offset in found), default=0))
+        derived = await self.following.derived(sight, channel, upto=max((offset for _, offset in found), default=0))
         shown: list[JsonObject] = []
         offsets: list[int] = []
         for document, _ in found:
@@ -288,103 +239,12 @@ class Lens:
                 continue
             count, position = row.documents, _own(sight, row.position)
             if not sight.is_whole:
-                derived = await self._derived(sight, row.name)
+                derived = await self.following.derived(sight, row.name)
                 count, position = derived.count, _placed(sight, row.position.epoch, derived)
             # A collection of which nothing was ever seen isn't there.
             if position.offset:
                 listed.append({"name": name, "documents": count, "position": msgspec.to_builtins(position)})
         return listed
-
-    # -- derived streams ---------------------------------------------------------------------------------------
-
-    async def keep(self) -> None:
-        """Write what changed of the derived streams."""
-        if self._file is None:
-            return
-        dirty = [one for streams in self._streams.values() for one in streams.values() if one.is_dirty and one.derived]
-        news = [(one.rows, one.channel, one.epoch, one.derived.take_news()) for one in dirty if one.derived]
-        for one in dirty:
-            one.is_dirty = False
-        now_ms = int(self._now() * 1000)
-        if news and not await asyncio.to_thread(self._file.save, news, now_ms=now_ms):
-            for one in dirty:
-                one.is_dirty = True
-                if one.derived is not None:
-                    one.derived.unkept()
-
-    async def run(self) -> None:
-        """Keep them until cancelled."""
-        while True:
-            await asyncio.sleep(KEEP_EVERY_S)
-            await self.keep()
-
-    async def _derived(self, sight: Sight, channel: str, *, upto: int | None = None) -> Derived:
-        """Return a derived stream that has taken in all that is committed, or what was seen up to an offset."""
-        stream = self._follow(sight, channel)
-
-        def is_behind(derived: Derived) -> bool:
-            # Asked anew each time: what is told while it is read isn't the next, and would never be folded in.
-            return derived.upto < max(upto or 0, self._log.position(channel).offset)
-
-        while stream.derived is None or is_behind(stream.derived):
-            async with stream.lock:
-                if stream.derived is None:
-                    stream.derived = await self._begun(stream)
-                if is_behind(stream.derived) and not await self._read_on(stream, stream.derived):
-                    stream.derived = None
-        return stream.derived
-
-    def _follow(self, sight: Sight, channel: str) -> _Stream:
-        streams = self._streams.setdefault(channel, {})
-        stream = streams.get(sight.rows)
-        if stream is None:
-            if self._count >= STREAMS_KEPT:
-                _LOG.warning("%d derived streams are followed already; %s isn't", STREAMS_KEPT, channel)
-                raise refuse(ErrorCode.LIMIT_EXCEEDED)
-            stream = streams[sight.rows] = _Stream(sight, channel, epoch=self._log.position(channel).epoch)
-            self._count += 1
-        return stream
-
-    async def _begun(self, stream: _Stream) -> Derived:
-        top = self._log.position(stream.channel)
-        if top.offset == 0:
-            return Derived()
-        if self._file is not None:
-            kept = await asyncio.to_thread(self._file.load, stream.rows, stream.channel, epoch=stream.epoch)
-            if kept is not None and self._trimmed_to(stream.channel) <= kept.upto <= top.offset:
-                return kept
-        question = partial(chosen.left_alone, stream.channel)
-        trimmed_to, documents = await asyncio.to_thread(self._log.ask, question)
-        if trimmed_to == 0:
-            return Derived()
-        seen: list[tuple[str, int]] = []
-        for index, (raw, offset) in enumerate(documents):
-            if index % _SLICE == 0:
-                await asyncio.sleep(0)
-            document = msgspec.json.decode(raw)
-            if stream.sight.sees(document):
-                seen.append((document["id"], offset))
-        return begun(seen, trimmed_to=trimmed_to, nonce=secrets.token_hex(4))
-
-    async def _read_on(self, stream: _Stream, derived: Derived) -> bool:
-        """Fold in what comes next in the log; False when that is trimmed, so that the stream has to begin anew."""
-        since = Position(stream.epoch, derived.upto)
-        page = await asyncio.to_thread(self._log.read, stream.channel, since=since, limit=_PAGE_EVENTS)
-        if not page.is_complete:
-            return False
-        for index, record in enumerate(page.publications):
-            if index % _SLICE == 0:
-                await asyncio.sleep(0)
-            derived.fold(_fold_of(stream.sight, record))
-        stream.is_dirty = True
-        return True
-
-    def _forget_trimmed(self, channel: str, derived: Derived) -> None:
-        derived.forget(self._trimmed_to(channel))
-
-    def _trimmed_to(self, channel: str) -> int:
-        row = self._log.channel(channel)
-        return 0 if row is None else row.trimmed_to
 
     async def _records(
         self, sight: Sight, channel: str, entries: Sequence[Entry], *, reverse: bool, most_bytes: int
@@ -398,43 +258,6 @@ class Lens:
             return None
         by_origin = {entry.origin: entry for entry in entries}
         return [_seen(sight, record, by_origin[record.offset]) for record in found]
-
-
-def _folded(stream: _Stream, stored: Stored) -> Entry | None:
-    derived = stream.derived
-    if derived is None:
-        return None
-    if stored.position.offset != derived.upto + 1:
-        return derived.at(stored.position.offset)  # it was read before it was told
-    event = stored.accepted.event
-    is_written = isinstance(event, CollectionCreated | CollectionUpdated)
-    fold = Fold(
-        origin=stored.position.offset,
-        id=stored.accepted.document_id or "",
-        type=stored.accepted.envelope.type,
-        is_seen=is_written and stream.sight.sees(event.document),  # type: ignore[union-attr]
-    )
-    stream.is_dirty = True
-    return derived.fold(fold)
-
-
-class _Content(msgspec.Struct):
-    document: JsonObject | None = None
-
-
-class _Envelope(msgspec.Struct):
-    type: str
-    data: _Content
-
-
-_ENVELOPES: Final = msgspec.json.Decoder(_Envelope)
-
-
-def _fold_of(sight: Sight, record: Record) -> Fold:
-    envelope = _ENVELOPES.decode(record.raw)
-    document = envelope.data.document
-    is_seen = document is not None and sight.sees(document)
-    return Fold(origin=record.offset, id=record.document_id or "", type=envelope.type, is_seen=is_seen)
 
 
 def _seen(sight: Sight, record: Record, entry: Entry) -> Record:

@@ -160,8 +160,16 @@ class Profiles:
             raise
         caster = self._make_caster(store, key)
         self._casters.add(caster)
-        runtime = replace(self._process, store=store, caster=caster, client=client, permission=profile)
+        runtime = replace(
+            self._process, store=store, caster=caster, client=client, permission=profile,
+            hold=lambda: self._hold(key),
+        )  # fmt: skip
         return _Seat(runtime, client, outbox, touched_at=self._now())
+
+    def _hold(self, key: str) -> Callable[[], None]:
+        """Keep a profile open for somebody who listens without looking, until they let go."""
+        self._casters.hold(key)
+        return lambda: self._casters.release(key)
 
     def _make_room(self) -> None:
         """Close the one longest unused when there are too many. Call it under the lock."""

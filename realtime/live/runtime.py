@@ -49,12 +49,18 @@ class Runtime:
     flags: Any = None
     audit: AuditBook | None = None
     sample: Any = None
+    hold: Callable[[], Callable[[], None]] = lambda: _let_go
+    """Keeps what this is open for a session that listens; returns what lets go of it."""
 
     def caster_of(self, view: View, parameters: Mapping[str, Any]) -> Caster:
         """Return who casts a view: people's inboxes are the process's own, everything else is of this profile."""
         topics = view.topics(**parameters)
         is_personal = bool(topics) and all(inbox_of(topic) is not None for topic in topics)
         return process().caster if is_personal else self.caster
+
+
+def _let_go() -> None:
+    """Let go of what stays open anyhow."""
 
 
 Resolve = Callable[[Runtime], Runtime]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from realtime.live.runtime import current
 from realtime.protocol.events import Envelope, UserActivity, UserLogin, UserLogout, event_of
 from realtime.store import PersonDid, PersonSeen
-from realtime.ui.hooks import Handler, Unsubscribe, client_of, identity_of
+from realtime.ui.hooks import Handler, Unsubscribe, identity_of, listen
 from realtime.ui.session import subscriptions
 from realtime.ui.tracking import track_action
 
@@ -55,8 +55,7 @@ class UserActivityHook:
             if isinstance(event, kind):
                 handler(event)
 
-        client = client_of()
-        return subscriptions().keep((kind.TYPE, identity_of(handler)), lambda: client.subscribe(kind.TYPE, heard))
+        return subscriptions().keep((kind.TYPE, identity_of(handler)), lambda: listen(kind.TYPE, heard))
 
 
 def use_user_activity() -> UserActivityHook:

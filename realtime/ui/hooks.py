@@ -99,9 +99,8 @@ class RealtimeData:
             if isinstance(event, kind) and event.collection == self.collection:
                 handler(event)
 
-        client = client_of()
         identity = (self.collection, kind.TYPE, identity_of(handler))
-        return subscriptions().keep(identity, lambda: client.subscribe(kind.TYPE, heard))
+        return subscriptions().keep(identity, lambda: listen(kind.TYPE, heard))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +139,17 @@ def use_realtime_collections() -> RealtimeCollections:
 def use_connection_status() -> ConnectionStatus:
     """Return how the app stands to the gateway: state, transport, lag, last event. Raises NotRunning."""
     return current().store.connection
+
+
+def listen(type_: str, heard: Callable[[Envelope], None]) -> Unsubscribe:
+    """Hear events of a type, as far as who is at the page may see them, until the returned function is called."""
+    release, let_go = client_of().subscribe(type_, heard), current().hold()
+
+    def end() -> None:
+        release()
+        let_go()
+
+    return end
 
 
 def client_of() -> Any:

@@ -60,10 +60,10 @@ async def test_a_crash_before_anything_was_kept_changes_no_offset(tmp_path: Path
     """What the file lacks is in the log."""
     async with desk(tmp_path) as running:
         await history_of_orders(running)
-        await running.gateway._current().lens.keep()
+        await running.gateway._current().lens.following.keep()
         await running.post(stored("updated", order("n1", total=50)))
         place = await top_of(running)
-        running.gateway._current().lens._file = None  # as if the process were gone before it kept any more
+        running.gateway._current().lens.following._file = None  # as if the process were gone before it kept any more
     async with desk(tmp_path) as running, running.wire("north") as wire:
         assert await top_of(running) == place
         assert (await resume(wire, place))["recovered"]
@@ -149,4 +149,4 @@ async def test_profiles_with_the_same_rows_share_a_stream(tmp_path: Path) -> Non
         one, other = await top_of(running, "north"), await top_of(running, "northclerk")
         assert one["offset"] == other["offset"]
         assert one["epoch"] != other["epoch"]
-        assert len(running.gateway._current().lens._streams[ORDERS]) == 1
+        assert len(running.gateway._current().lens.following._streams[ORDERS]) == 1

@@ -142,6 +142,17 @@ def test_one_that_nobody_looks_at_is_closed_after_a_while(world: World) -> None:
     assert world.profiles.runtime(["orders"]).store is not runtime.store
 
 
+def test_a_session_that_only_listens_keeps_it_open(world: World) -> None:
+    """Until it lets go; the process's own needs nobody's hold."""
+    let_go = world.profiles.runtime(["orders"]).hold()
+    world.sweep(later_s=1000)
+    assert len(list(world.profiles.keys)) == 1
+    let_go()
+    world.sweep(later_s=6)
+    assert not world.profiles.keys
+    world.process.hold()()
+
+
 def test_one_whose_changes_wait_stays_and_is_there_again_after_a_restart(tmp_path: Path, world: World) -> None:
     """Nobody's change is lost because they closed the page."""
     runtime = world.profiles.runtime(["orders"])
