@@ -12,7 +12,7 @@ import msgspec
 
 from realtime.errors import NoticeError
 from realtime.notifications.model import ABOUTS, RANKS, About, Notification, Severity
-from realtime.notifications.quiet import QuietHours, check_quiet, is_quiet
+from realtime.notifications.quiet import QuietHours, check_quiet, is_quiet, turns_at
 from realtime.notifications.text import clip
 
 Threshold: TypeAlias = Literal["off", "info", "success", "warning", "error"]
@@ -91,6 +91,13 @@ def decide(notification: Notification, preferences: Preferences, now: float, *, 
 def active_mutes(preferences: Preferences, *, now: float) -> tuple[Mute, ...]:
     """Return the mutes that haven't ended, the next to end first."""
     return tuple(sorted((mute for mute in preferences.mutes if mute.until > now), key=lambda mute: mute.until))
+
+
+def next_change_at(preferences: Preferences, *, now: float) -> float | None:
+    """Return when time alone changes what is still: a mute ends, quiet hours begin or end; None: never."""
+    moments = [mute.until for mute in active_mutes(preferences, now=now)[:1]]
+    turn = turns_at(preferences.quiet_hours, now)
+    return min(moments if turn is None else [*moments, turn], default=None)
 
 
 def updated(preferences: Preferences, changes: Mapping[str, Any], *, now: float) -> Preferences:

@@ -75,5 +75,16 @@ def quiet_until(hours: QuietHours | None, now: float) -> float | None:
     return None
 
 
+def turns_at(hours: QuietHours | None, now: float) -> float | None:
+    """Return when the quiet begins or ends next; None when it never does."""
+    if hours is None or not hours.is_on:
+        return None
+    until = quiet_until(hours, now)
+    if until is not None:
+        return until
+    loud = QuietHours(start=hours.end, end=hours.start, zone=hours.zone)
+    return quiet_until(loud, now)
+
+
 def _clock(text: str) -> time:
     return time.fromisoformat(text)

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from realtime.notifications import centre, preferences
 from realtime.notifications import toasts as plan
 from realtime.notifications.adding import storm_key
-from realtime.notifications.centre import next_change_at
 from realtime.notifications.commands import Add, Command, Prefer
 from realtime.notifications.inbox_state import Inbox
 from realtime.notifications.model import Notification, Row, State
@@ -62,15 +62,15 @@ def loaded(copy: InboxCopy, inbox: Inbox, position: Position, *, now: float) -> 
 
 def arrived(copy: InboxCopy, epoch: str, commands: Iterable[Arrived], *, now: float) -> InboxCopy:
     """Take in a run of the stream, oldest first; what is news to this process gets a toast."""
-    replica, toasts, preferences = copy.replica, copy.toasts, copy.inbox.preferences
+    replica, toasts, preferred = copy.replica, copy.toasts, copy.inbox.preferences
     ours = {each.id for each in replica.pending}
     for command, offset, at in commands:
         before, replica = replica, received(replica, Position(epoch, offset), command)
         if isinstance(command, Prefer):
-            preferences = replica.inbox.preferences
+            preferred = replica.inbox.preferences
         is_news = replica.confirmed.revision > before.confirmed.revision and command.id not in ours
         if isinstance(command, Add) and is_news and now - at <= STILL_NEWS_S:
-            delivery = decide(command.notification, preferences, now, person=copy.person)
+            delivery = decide(command.notification, preferred, now, person=copy.person)
             toasts = _told(toasts, command.notification, delivery, inbox=replica.confirmed, now=now)
     return _with(copy, replica, toasts, now=now)
 
@@ -135,8 +135,16 @@ def ticked(copy: InboxCopy, *, now: float) -> InboxCopy:
 
 
 def due_at(copy: InboxCopy, *, now: float) -> float | None:
-    """Return when time alone changes what is shown: a toast goes, a snooze ends, a banner comes back; None: never."""
-    moments = (plan.next_change_at(copy.toasts), next_change_at(copy.inbox, now=now))
+    """Return when time alone changes what is shown; None: never.
+
+    A toast goes, a snooze or a mute ends, a banner comes back, quiet hours begin or end.
+    """
+    inbox = copy.inbox
+    moments = (
+        plan.next_change_at(copy.toasts),
+        centre.next_change_at(inbox, now=now),
+        preferences.next_change_at(inbox.preferences, now=now),
+    )
     return min((moment for moment in moments if moment is not None), default=None)
 
 

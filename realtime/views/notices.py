@@ -28,7 +28,7 @@ def inbox_topics(person: str, **_parameters: Any) -> tuple[str, ...]:
     return (inbox_channel(person),)
 
 
-@view(kind="bell", topics=inbox_topics, refresh_s=1.0, while_hidden=True)
+@view(kind="bell", topics=inbox_topics, while_hidden=True)
 def bell(store: Store, *, now: float, person: str) -> Value:
     """Render the unread count, what is still for now (mutes, snoozes, quiet hours), and the two quick switches."""
     copy = store.inbox(person)
@@ -58,7 +58,7 @@ def _switchable(person: str, **_parameters: Any) -> tuple[str, ...]:
     return (inbox_channel(person), "flags")
 
 
-@view(kind="banner", topics=_switchable, refresh_s=1.0)
+@view(kind="banner", topics=_switchable)
 def banner(store: Store, *, now: float, person: str) -> Value:
     """Render the critical rows that nobody has taken on, newest first; those put aside are counted apart.
 
@@ -76,7 +76,7 @@ def banner(store: Store, *, now: float, person: str) -> Value:
     }
 
 
-@view(kind="toasts", topics=_switchable, refresh_s=1.0)
+@view(kind="toasts", topics=_switchable)
 def toasts(store: Store, *, now: float, person: str) -> Value:
     """Render the toasts that stand, oldest first, how many more there are, and how often a sound was due.
 

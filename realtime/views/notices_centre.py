@@ -31,7 +31,7 @@ _EMPTY: Final[dict[Tab, str]] = {
 _PAST_LINES: Final = 20
 
 
-@view(kind="centre", topics=inbox_topics, refresh_s=1.0)
+@view(kind="centre", topics=inbox_topics)
 def centre(
     store: Store, *, now: float, person: str, tab: str = "unread", search: str = "", limit: int = PAGE, whole: str = ""
 ) -> Value:
@@ -56,7 +56,7 @@ def centre(
     }
 
 
-@view(kind="ledger", topics=inbox_topics, refresh_s=5.0)
+@view(kind="ledger", topics=inbox_topics)
 def history(store: Store, *, now: float, person: str, search: str = "", limit: int = PAGE) -> Value:  # noqa: ARG001
     """Render what was told and what became of it, newest first, as a table."""
     past = store.inbox(person).inbox.history

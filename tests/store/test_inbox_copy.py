@@ -150,6 +150,18 @@ def test_timers_run_only_while_somebody_can_see_and_doesnt_touch() -> None:
     assert toasted(inbox_copy.ticked(led, now=NOW + 205)) == []
 
 
+def test_what_is_still_by_the_clock_is_looked_at_when_that_changes() -> None:
+    """A snooze, a mute and quiet hours each have their moment, the next one first."""
+    quiet = {"start": "22:00", "end": "07:00", "zone": "UTC"}  # NOW is 08:00 there
+    mutes = [{"what": "rule:x", "until": NOW + 50 * 3600}]
+    copy = came(opened(), Prefer(id="p", at=NOW, preferences={"quiet_hours": quiet, "mutes": mutes}))
+    assert inbox_copy.due_at(copy, now=NOW) == NOW + 14 * 3600
+    assert inbox_copy.due_at(copy, now=NOW + 14 * 3600) == NOW + 23 * 3600
+    assert inbox_copy.due_at(copy, now=NOW + 49 * 3600) == NOW + 50 * 3600
+    copy = came(copy, adding(notice("a")), Snooze(id="z", at=NOW, keys=("a",), until=NOW + 60))
+    assert inbox_copy.due_at(copy, now=NOW) == NOW + 60
+
+
 _keys = st.sampled_from(["a", "b", "c"])
 _commands = st.one_of(
     st.builds(

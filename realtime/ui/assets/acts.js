@@ -7,6 +7,7 @@ const ACTIVE_EVERY_MS = 500;
 const ID_BYTES = 12;
 let leads = false;
 let saidAt = -Infinity;
+let later = 0;
 
 /**
  * Ask for something, such as {do: "set", keys: ["a"], mark: "read", revision: 3}. It is given an `id` if it has none, by
@@ -27,10 +28,13 @@ export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(ID_BYTES)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Say it at once, or as soon as it may be said again: who is told later that it doesn't lead was active all the same. */
 function sayActive() {
-  const now = performance.now();
-  if (leads || document.hidden || now - saidAt < ACTIVE_EVERY_MS) return;
-  if (tell({ active: true })) saidAt = now;
+  clearTimeout(later);
+  if (document.hidden) return;
+  const waitMs = saidAt + ACTIVE_EVERY_MS - performance.now();
+  if (waitMs > 0) return void (later = setTimeout(sayActive, waitMs));
+  if (!leads && tell({ active: true })) saidAt = performance.now();
 }
 
 watchLead((isLeading) => (leads = isLeading));
