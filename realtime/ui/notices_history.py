@@ -39,13 +39,14 @@ def history_panel() -> None:
 
 def _download(words: str) -> None:
     st.download_button(
-        "CSV", data=lambda: _csv(words), mime="text/csv", icon=":material/download:", on_click="ignore",
+        "CSV", data=lambda: history_csv(words), mime="text/csv", icon=":material/download:", on_click="ignore",
         file_name=file_name("notifications", now=time.time(), ending="csv"),
         help="What the search finds, as it is when you click. Times as ISO 8601 with offset.",
     )  # fmt: skip
 
 
-def _csv(words: str) -> bytes:
+def history_csv(words: str) -> bytes:
+    """Write the lines of the history that hold these words, in the reader's zone."""
     return to_csv(search(own_inbox().history, words, limit=HISTORY_KEPT), zone=zone_of(zone()) or UTC)
 
 
