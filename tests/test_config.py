@@ -29,7 +29,7 @@ def test_nothing_said_gives_the_defaults(tmp_path: Path) -> None:
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     """A key that is in both has the variable's value; one that is only in the file has the file's."""
     settings = _load(tmp_path, toml="feed_size = 100\nretention_events = 20000", FEED_SIZE="200")
-    assert (settings.feed_size, settings.retention_events) == (200, 5000)
+    assert (settings.feed_size, settings.retention_events) == (200, 20_000)
 
 
 @pytest.mark.parametrize(
