@@ -46,6 +46,13 @@ def set_up(*, level: str, is_json: bool, hidden: Iterable[str | None] = (), stre
         logger.addHandler(handler)
         logger.propagate = False
     loggers[0].setLevel(level.upper())
+    for name in _SERVERS:
+        logging.getLogger(name).setLevel(server_level(level).upper())
+
+
+def server_level(level: str) -> str:
+    """Return from when on the servers below us are heard: a line for every request or socket is for who debugs."""
+    return level if level in ("debug", "error") else "warning"
 
 
 @contextmanager

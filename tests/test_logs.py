@@ -22,11 +22,11 @@ def _undisturbed() -> Iterator[None]:
     """Leave logging as it was."""
     names = (logs.ROOT, *logs._OTHERS)
     kept = {name: (list(logging.getLogger(name).handlers), logging.getLogger(name).propagate) for name in names}
-    level = logging.getLogger(logs.ROOT).level
+    levels = {name: logging.getLogger(name).level for name in names}
     yield
     for name, (handlers, propagate) in kept.items():
         logging.getLogger(name).handlers, logging.getLogger(name).propagate = handlers, propagate
-    logging.getLogger(logs.ROOT).setLevel(level)
+        logging.getLogger(name).setLevel(levels[name])
 
 
 def written(*, is_json: bool = True, level: str = "info", hidden: tuple[str, ...] = (HUSH,)) -> io.StringIO:
@@ -77,6 +77,14 @@ def test_the_servers_below_log_the_same_way() -> None:
     stream = written()
     logging.getLogger("uvicorn.error").warning("of the server")
     assert [one["logger"] for one in lines(stream)] == ["uvicorn.error"]
+
+
+@pytest.mark.parametrize(("level", "is_heard"), [("info", False), ("debug", True)])
+def test_a_line_for_every_request_is_for_who_debugs(level: str, is_heard: bool) -> None:
+    """The server's own would cost more than many a request."""
+    stream = written(level=level)
+    logging.getLogger("uvicorn.access").info("GET /")
+    assert bool(lines(stream)) is is_heard
 
 
 @pytest.mark.parametrize("is_json", [True, False])

@@ -18,7 +18,7 @@ from realtime.gateway.requests import read_json, reply
 from realtime.hub.notes import Notes
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags, FlagsTold, FlagTold
-from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Pulse
+from realtime.pulse import NOTICES, PULSE, PUSHES, SOCKETS, WRITES, Figures, Pulse
 
 SUBJECTS: Final = {WEBSOCKET: SOCKETS, REALTIME: PUSHES, NOTIFICATIONS: NOTICES, READ_ONLY: WRITES}
 """What is counted beside each flag."""
@@ -91,7 +91,7 @@ class FlagRoutes:
         return FlagTold(
             flag.name, flag.percent, flag.changed_at, flag.changed_by, flag.why,
             now=self._pulse.figures(subject, since=flag.changed_at or 0.0),
-            before=self._flags.before(flag.name).get(subject),
+            before=None if flag.changed_at is None else self._flags.before(flag.name).get(subject, Figures()),
         )  # fmt: skip
 
 

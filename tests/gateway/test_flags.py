@@ -17,7 +17,7 @@ from websocket import create_connection
 from realtime.errors import EventError, StartError, StorageError
 from realtime.gateway.audit_file import Search
 from realtime.gateway.flags import CHANGES_KEPT, FILE_NAME, FlagFile
-from realtime.protocol.flags import READ_ONLY, UNTOUCHED, WEBSOCKET
+from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, UNTOUCHED, WEBSOCKET
 from realtime.pulse import Pulse
 from tests.gateway.making import NOON, envelope
 from tests.gateway.serving import Served, served
@@ -150,6 +150,9 @@ def test_flags_are_told_with_the_figures_now_and_before(tmp_path: Path) -> None:
         assert told[READ_ONLY]["before"]["count"] >= 1
         assert told[READ_ONLY]["before"]["p95Ms"] > 0
         assert told[WEBSOCKET]["before"] is None
+        put(gateway, {"flags": {NOTIFICATIONS: 0}})
+        [quiet] = [one for one in gateway.http.get("/api/flags").json()["flags"] if one["name"] == NOTIFICATIONS]
+        assert quiet["before"]["count"] >= 0, "nothing was noted before, and that is told"
         [first] = [flag for flag in answer.json()["flags"] if flag["name"] == READ_ONLY]
         assert (first["changedBy"], first["why"]) == ("ann", "a move")
 
