@@ -36,13 +36,10 @@ check: ## Check format, lint, types and the borders between rooms
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --cache-dir .import_linter_cache
 
-bench: ## Measure: POST to pixel, ingest, many tabs
+bench: ## Measure all that docs/benchmarks.md tells, and put the tables there (10 minutes)
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
-	$(if $(ARGS),$(PY) -m realtime bench $(ARGS),$(PY) -m realtime bench latency --tabs 1)
-	$(if $(ARGS),,$(PY) -m realtime bench latency --tabs 10 --no-peers)
-	$(if $(ARGS),,$(PY) -m realtime bench ingest)
-	$(if $(ARGS),,$(PY) -m realtime bench tabs)
+	$(if $(ARGS),$(PY) -m realtime bench $(ARGS),sh scripts/benchmarks.sh $(PY))
 
 soak: ## Run what takes long: five-minute recovery soaks with three seeds, 700 reconnects (20 minutes)
 	@$(ENVIRONMENT) requirements-dev.lock

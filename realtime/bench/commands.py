@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -22,9 +23,32 @@ JSON_OPTION = click.option(
 )
 
 
-@click.group()
-def bench() -> None:
+_SAID = "realtime.bench.said"
+_INTO = "realtime.bench.into"
+
+
+class _Measuring(click.Command):
+    """A command that knows how it was called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_SAID] = shlex.join(["python", "-m", "realtime", "bench", str(ctx.info_name), *args])
+        return super().parse_args(ctx, args)
+
+
+class _Bench(click.Group):
+    command_class = _Measuring
+
+
+@click.group(cls=_Bench)
+@click.option(
+    "--into",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Put the table into FILE, a Markdown page, under this very command.",
+)
+@click.pass_context
+def bench(ctx: click.Context, into: Path | None) -> None:
     """Measure Tideboard: each benchmark starts what it needs on free ports and empty folders, and stops it."""
+    ctx.meta[_INTO] = into
 
 
 @bench.command()
@@ -240,7 +264,13 @@ def _measure(measure: Callable[[Callable[[str], None]], Any], table_of: Callable
     signal.signal(signal.SIGTERM, _leave)
     with progress.status("Starting …") as status:
         outcome = measure(lambda text: status.update(f"{text} …"))
-    report.publish(console, table_of(outcome), outcome=outcome, json_path=path)
+    table, meta = table_of(outcome), click.get_current_context().meta
+    report.publish(console, table, outcome=outcome, json_path=path)
+    if meta.get(_INTO) is not None:
+        try:
+            report.put_under(meta[_INTO], meta[_SAID], table)
+        except LookupError as error:
+            raise click.ClickException(str(error)) from error
     return outcome
 
 

@@ -7,13 +7,16 @@ import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
 from realtime.bench.spread import Spread
+
+BEGIN: Final = "<!-- measured -->"
+END: Final = "<!-- /measured -->"
 
 
 def table_of(title: str, *, columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
@@ -53,6 +56,31 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def markdown_of(table: Table) -> str:
+    """Write a table as Markdown, its caption below."""
+    rows = [[str(column.header) for column in table.columns], ["---"] * len(table.columns)]
+    rows += [list(map(str, cells)) for cells in zip(*(column.cells for column in table.columns), strict=True)]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    caption = str(table.caption or "")
+    return "\n".join([*lines, *(["", caption] if caption else [])])
+
+
+def put_under(path: Path, command: str, table: Table) -> None:
+    """Put a table into a Markdown page, in place of the one that stands between marks under the same command.
+
+    Raises LookupError when the page doesn't show the command, or no marks behind it.
+    """
+    text = path.read_text(encoding="utf-8")
+    fence = f"```\n{command}\n```\n"
+    at = text.find(fence)
+    begin, end = text.find(BEGIN, at), text.find(END, at)
+    if at < 0 or not at < begin < end or "```" in text[at + len(fence) : begin]:
+        raise LookupError(
+            f"{path} has no place for `{command}`: show it in a code block, and put {BEGIN} and {END} behind."
+        )
+    path.write_text(f"{text[: begin + len(BEGIN)]}\n{markdown_of(table)}\n{text[end:]}", encoding="utf-8")
 
 
 def publish(console: Console, table: Table, *, outcome: Any, json_path: Path | None) -> None:

@@ -50,6 +50,21 @@ def test_options_reach_the_measurement_and_figures_the_file(tmp_path: Path, monk
     assert json.loads(path.read_text())["events"] == 50
 
 
+def test_figures_go_under_the_command_that_made_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a page that shows it; another is refused with a sentence."""
+    monkeypatch.setattr("realtime.bench.latency.measure_latency", lambda **_: LATENCY)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```\npython -m realtime bench latency --tabs 2\n```\n<!-- measured -->\n<!-- /measured -->\n", encoding="utf-8"
+    )
+    code, text = run("--into", str(page), "latency", "--tabs", "2")
+    assert code == 0, text
+    assert "| Tideboard |" in page.read_text()
+    code, text = run("--into", str(page), "latency", "--tabs", "3")
+    assert code == 1
+    assert "no place for `python -m realtime bench latency --tabs 3`" in " ".join(text.split())
+
+
 @pytest.mark.parametrize(("outcome", "code"), [(KEPT, 0), (BROKEN, 1)])
 def test_a_broken_promise_is_an_exit_code(
     outcome: Soaked, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -86,6 +86,26 @@ def test_a_table_of_tabs_says_the_ratio_and_what_a_hidden_tab_got() -> None:
     assert "sent 0 bytes (and 1 heartbeats)" in text
 
 
+def test_a_page_takes_the_table_of_the_command_it_shows(tmp_path: Path) -> None:
+    """Only between the marks under that very command; what else is on the page stays."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Page\n```\nbench a\n```\nwords\n<!-- measured -->\nold\n<!-- /measured -->\n"
+        "```\nbench b\n```\n<!-- measured -->\nkept\n<!-- /measured -->\n"
+    )
+    table = report.table_of("T", columns=["server", "p50"], rows=[["ours | theirs", "1.5"]], caption="Times in ms.")
+    report.put_under(page, "bench a", table)
+    report.put_under(page, "bench a", table)
+    assert page.read_text() == (
+        "# Page\n```\nbench a\n```\nwords\n<!-- measured -->\n"
+        "| server | p50 |\n| --- | --- |\n| ours \\| theirs | 1.5 |\n\nTimes in ms.\n<!-- /measured -->\n"
+        "```\nbench b\n```\n<!-- measured -->\nkept\n<!-- /measured -->\n"
+    )
+    for command in ("bench c", "bench"):
+        with pytest.raises(LookupError, match="no place for"):
+            report.put_under(page, command, table)
+
+
 def test_json_holds_the_figures_and_the_machine(tmp_path: Path) -> None:
     """Figures without the machine they were measured on can't be compared; its name is nobody's business."""
     path = tmp_path / "latency.json"
