@@ -17,14 +17,15 @@ from realtime.errors import CommandError, Disconnect, EventError, ReadOnly, Stor
 from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.asking import Asker, asker_of, asking
 from realtime.gateway.audience import Audience
-from realtime.gateway.bodies import Malformed, decode_item, excerpt_of
+from realtime.gateway.bodies import decode_item, excerpt_of
 from realtime.gateway.flags import Switches, Untouched
+from realtime.gateway.greeting import IngestRequest, decoded, person_of, read_greeting
 from realtime.gateway.http_access import bearer_in
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.lens import Lens
 from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal, Stored
 from realtime.gateway.permits import Permits
-from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
+from realtime.gateway.redelivery import AckRequest, Redeliverer, consumer_of
 from realtime.gateway.revocations import Bar
 from realtime.gateway.rights import Sight
 from realtime.gateway.sharing import SharedReads
@@ -47,21 +48,6 @@ from realtime.pulse import SOCKETS
 MOST_RECOVERED: Final = 10_000
 """Events one resume may bring; who missed more takes a snapshot, which is cheaper by then."""
 _MOST_HISTORY: Final = 10_000
-
-
-class _Greeting(msgspec.Struct, frozen=True):
-    announce: bool = False
-    consumer: str | None = None
-    flags: bool = False
-
-
-class _Expect(msgspec.Struct):
-    offset: int
-
-
-class _IngestRequest(msgspec.Struct):
-    events: list[Any]
-    expect: _Expect | None = None
 
 
 class Socket:
@@ -154,8 +140,8 @@ class Socket:
     async def connect(self, member: Member, request: ConnectRequest, peer: Peer) -> Granted:
         """Say who it is by its token; remember whether it wants to hear of new channels and of flags."""
         identity = await self._identified(request, peer)
-        greeting = _greeting(bytes(request.data))
-        person = _person(identity, greeting, peer)
+        greeting = read_greeting(bytes(request.data))
+        person = person_of(identity, greeting, peer)
         if not self._flags.is_on(WEBSOCKET, person):
             raise hang_up(DisconnectCode.WEBSOCKET_OFF)
         if greeting.consumer is not None:
@@ -340,7 +326,7 @@ class Socket:
         if consumer is None:
             raise refuse(ErrorCode.BAD_REQUEST, message='ack needs a connection that named its "consumer"')
         try:
-            acks = msgspec.convert(_decoded(data), AckRequest)
+            acks = msgspec.convert(decoded(data), AckRequest)
             profile = self._audience.profile(member)
             return await self.redeliverer.acknowledge(consumer, acks.events, profile=profile)
         except msgspec.ValidationError as error:
@@ -351,7 +337,7 @@ class Socket:
     async def _take(self, member: Member, data: bytes) -> Report:
         most = self._settings.max_batch_events
         try:
-            request = msgspec.convert(_decoded(data), _IngestRequest)
+            request = msgspec.convert(decoded(data), IngestRequest)
         except msgspec.ValidationError as error:
             raise refuse(ErrorCode.BAD_REQUEST, message=f"ingest needs an array of events: {error}") from error
         if len(request.events) > most:
@@ -385,36 +371,11 @@ class Socket:
             raise _unstored(error) from error
 
 
-def _person(identity: Identity, greeting: _Greeting, peer: Peer) -> str:
-    """Say whom a roll-out counts this as: apps, which share a name, by their data folder; strangers by address."""
-    named = "" if identity.is_app else identity.user
-    return named or greeting.consumer or identity.user or peer.address.rpartition(":")[0]
-
-
 def _unstored(error: StorageError) -> CommandError:
     """Say that something isn't stored, or read, for now: worth trying again, also where an operator forbids it."""
     if isinstance(error, ReadOnly):
         return CommandError(int(ErrorCode.PERMISSION_DENIED), str(error), is_temporary=True)
     return refuse(ErrorCode.INTERNAL, message=str(error))
-
-
-def _decoded(data: bytes) -> Any:
-    item = decode_item(data)
-    if isinstance(item, Malformed):
-        raise refuse(ErrorCode.BAD_REQUEST, message=str(item.error))
-    return item
-
-
-def _greeting(data: bytes) -> _Greeting:
-    """Read what a connection says of itself; what makes no sense to us may make sense to others."""
-    item = decode_item(data) if data else None
-    if not isinstance(item, dict):
-        return _Greeting()
-    try:
-        consumer = msgspec.convert(item.get("consumer"), ConsumerName | None)
-    except msgspec.ValidationError as error:
-        raise refuse(ErrorCode.BAD_REQUEST, message=f"this can't name a consumer: {error}") from error
-    return _Greeting(announce=item.get("announce") is True, consumer=consumer, flags=item.get("flags") is True)
 
 
 def _replayed(record: Record) -> OutPublication:
