@@ -13,6 +13,7 @@ from realtime.gateway.asking import Asker
 from realtime.gateway.records import Accepted, Stored
 from realtime.hub.notes import Notes
 from realtime.protocol.audit import Outcome
+from realtime.protocol.channels import USERS
 from realtime.protocol.events import InboxCommand
 
 MOST_NAMED: Final = 10
@@ -50,6 +51,8 @@ def _line(asker: Asker, accepted: Accepted) -> _Line | None:
     event, claimed = accepted.event, accepted.envelope.actor or ""
     # What comes through the app was done by the people before it; nobody else's word counts for somebody.
     actor = claimed or asker.name if asker.is_app or not asker.name else asker.name
+    if accepted.channel == USERS and asker.is_app:
+        return None  # who is at the pages and looks at what is told there, and changes nothing
     if isinstance(event, InboxCommand):
         return (actor, "acknowledge", accepted.channel, "") if event.command.get("do") == "acknowledge" else None
     verb = _VERBS.get(accepted.envelope.type, accepted.envelope.type)

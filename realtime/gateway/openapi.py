@@ -207,7 +207,9 @@ _WRITTEN: Final[_Json] = {
     },
     "AckCommand": _object(consumer=_STRING, events=_list(_ref("CriticalAt"))),
     "AckReply": _object(acknowledged=_INTEGER, criticals=_list(_ref("Redelivery"))),
-    "RevokeCommand": _object(required=False, token=_STRING, id=_STRING, user=_STRING),
+    "RevokeCommand": _object(
+        required=False, token=_or_null(_STRING), id=_or_null(_ID), user=_or_null(_ID)
+    ),
     "UserCommand": _object(user=_STRING),
     "Revocation": _object(kind={"enum": ["token", "user", "block"]}, name=_STRING, at={"type": "number"}),
     "Unblocked": _object(user=_STRING, wasBlocked={"type": "boolean"}),

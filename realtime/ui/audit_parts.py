@@ -114,8 +114,8 @@ def _turning(page: AuditPage, path: list[int]) -> None:
 def _columns() -> dict[str, Any]:
     config = st.column_config
     return {
-        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width="medium", pinned=True),
-        "Who": config.TextColumn(width="small"),
+        "When": config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", width=150, pinned=True),
+        "Who": config.TextColumn(width=150),
         "Did": config.TextColumn(width="small"),
         "Outcome": config.TextColumn(width="small"),
         "What": config.TextColumn(width="medium"),
