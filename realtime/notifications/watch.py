@@ -95,7 +95,7 @@ class Watch:
         """
         rates = {rule.id: rule.rate for rule in self.rules if rule.rate}
         signals: list[Signal] = []
-        for state in states:
+        for state in sorted(states, key=lambda state: state.at):  # heard of last, dropped last
             rate = rates.get(state.rule)
             if rate is not None and rate.window_s == state.window_s:
                 self._groups[state.rule][state.key] = Group.restored(state, rate)
