@@ -14,6 +14,7 @@ from typing import Any, Final
 from starlette.websockets import WebSocket
 
 from realtime.errors import CommandError, Disconnect, ProtocolError
+from realtime.hub.answering import reply_to
 from realtime.hub.door import Door
 from realtime.hub.effects import Ask, Effect, Effects, Enter, Forward, Hangup, Leave, Live, Phase, Say
 from realtime.hub.fanout import Fanout
@@ -26,22 +27,13 @@ from realtime.hub.writer import LOST, Writer
 from realtime.metrics import COALESCED, SLOW_CLOSED
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
 from realtime.protocol.frames import (
-    ChannelRequest,
     ClientInfo,
     Command,
     ConnectRequest,
-    Empty,
-    HistoryRequest,
     MessagePush,
     Presence,
-    PresenceResult,
-    PresenceStatsResult,
-    PublishRequest,
     Push,
     Reply,
-    RpcRequest,
-    RpcResult,
-    SendRequest,
     SubscribeRequest,
     TokenRequest,
     decode_commands,
@@ -357,27 +349,11 @@ class Connection:
             case TokenRequest(token=token, channel=channel):
                 expires_at = await self._backend.sub_refresh(self, channel, token)
                 return self.session.refreshed(ask, expires_at, now=self._clock())
-        return self.session.answered(await self._reply_to(ask))
+        answer = await reply_to(ask, member=self, backend=self._backend, infos=self._infos)
+        return self.session.answered(answer)
 
-    async def _reply_to(self, ask: Ask) -> Reply | None:
-        match ask.request:
-            case PublishRequest() as request:
-                await self._backend.publish(self, request)
-                return Reply(id=ask.id, publish=Empty())
-            case HistoryRequest() as request:
-                return Reply(id=ask.id, history=await self._backend.history(self, request))
-            case RpcRequest(data=data, method=method):
-                answer = await self._backend.rpc(self, method, bytes(data))
-                return Reply(id=ask.id, rpc=RpcResult(data=raw_line(answer)))
-            case ChannelRequest(channel=channel):
-                infos = [one.client_info() for one in self._fanout.live(channel)]
-                if ask.verb == "presence":
-                    return Reply(id=ask.id, presence=PresenceResult(presence={one.client: one for one in infos}))
-                users = len({one.user for one in infos})
-                return Reply(id=ask.id, presence_stats=PresenceStatsResult(num_clients=len(infos), num_users=users))
-            case SendRequest(data=data):
-                self._backend.message(self, bytes(data))
-        return None
+    def _infos(self, channel: str) -> list[ClientInfo]:
+        return [one.client_info() for one in self._fanout.live(channel)]
 
     async def _let_in(self, ask: Ask, request: ConnectRequest) -> Effects:
         granted = await self._backend.connect(self, request, self.peer)

@@ -46,11 +46,12 @@ class People {
   update(component) {
     this.component = component;
     this.chosen = component.data.options?.chosen ?? "";
+    const isSame = this.me === component.data.person?.id;
     this.me = component.data.person?.id;
     this.root.classList.toggle("line", component.data.options?.layout === "line");
     this.list.style.maxHeight = component.data.height ? `${component.data.height}px` : "";
     this.unfollow = follow(this.root, component.data, (value) => this.paint(value));
-    if (this.value) this.mark();
+    if (this.value) isSame ? this.mark() : this.paint(this.value);
   }
 
   choose(person) {
