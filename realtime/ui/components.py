@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from realtime.live.runtime import current
+from realtime.live.runtime import process
 from realtime.ui.place import base_path
 
 ASSETS_FOLDER: Final = Path(__file__).parent / "assets"
@@ -45,7 +45,7 @@ def mount(
 
     Returns Streamlit's component result. Raises NotRunning.
     """
-    module = base_path() + current().assets.url(f"{_MODULES.get(kind, kind)}.js")
+    module = base_path() + process().assets.url(f"{_MODULES.get(kind, kind)}.js")
     callbacks: dict[str, Any] = {f"on_{name}_change": callback for name, callback in (on or {}).items()}
     component = _CHART if kind == "chart" else _PANEL
     return component(key=key, data={**data, "module": module}, **callbacks)
