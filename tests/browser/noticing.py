@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from realtime.bench.launch import start_app, temporary_folder
 from realtime.bench.process import Process
 from realtime.config import CONFIG_VARIABLE
-from tests.browser.board import badge
+from tests.browser.board import CHANNEL, badge
 from tests.support.producing import Poster, created, deleted, updated
 from tests.support.waiting import until
 
@@ -53,18 +53,18 @@ _notes = itertools.count(1)
 
 
 @contextmanager
-def noticing_app() -> Iterator[Process]:
-    """Run the real app with these rules on an empty data folder."""
-    with temporary_folder() as folder, noticing_process(folder) as app:
+def noticing_app(**settings: str) -> Iterator[Process]:
+    """Run the real app with these rules on an empty data folder; `settings` are variables besides."""
+    with temporary_folder() as folder, noticing_process(folder, **settings) as app:
         yield app
 
 
 @contextmanager
-def noticing_process(folder: Path, *, port: int | None = None) -> Iterator[Process]:
-    """Run the real app with these rules on the data in a folder."""
-    settings = folder / "tideboard.toml"
-    settings.write_text("".join(_RULE.format(severity=each) for each in SEVERITIES) + _OVER)
-    with start_app(folder / "data", port=port, extra={CONFIG_VARIABLE: str(settings)}) as app:
+def noticing_process(folder: Path, *, port: int | None = None, **settings: str) -> Iterator[Process]:
+    """Run the real app with these rules on the data in a folder; `settings` are variables besides."""
+    rules = folder / "tideboard.toml"
+    rules.write_text("".join(_RULE.format(severity=each) for each in SEVERITIES) + _OVER)
+    with start_app(folder / "data", port=port, extra={CONFIG_VARIABLE: str(rules), **settings}) as app:
         app.wait_ready()
         yield app
 
@@ -86,8 +86,21 @@ class Reader:
             page.clock.install()
         page.goto(self.base_url + path)
         expect(badge(page)).to_contain_text("Live")
-        until(lambda: self._inbox()["position"]["offset"] > 0, what=f"the gateway knows {self.name}")
+        self.wait_until_known()
         return page
+
+    def open_without_channel(self, path: str = "/") -> Page:
+        """Open a tab whose live channel is refused, as by a proxy that knows no WebSockets."""
+        page = self.context.new_page()
+        page.route_web_socket(CHANNEL, lambda route: route.close(code=1011, reason="no sockets here"))
+        page.goto(self.base_url + path)
+        expect(badge(page)).to_contain_text("Refreshing every")
+        self.wait_until_known()
+        return page
+
+    def wait_until_known(self) -> None:
+        """Wait until the gateway knows this person: from then on notices reach them."""
+        until(lambda: self._inbox()["position"]["offset"] > 0, what=f"the gateway knows {self.name}")
 
     def send(self, severity: str = "warning", **fields: Any) -> str:
         """Let a note appear, which is told to this person; return its key."""
