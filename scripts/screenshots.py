@@ -11,7 +11,13 @@ from pathlib import Path
 from realtime.bench.browser import chromium
 from realtime.bench.launch import running_app
 
-PAGES = {"overview": "/", "collections": "/collections?collection=flights", "health": "/health"}
+PAGES = {
+    "overview": "/",
+    "collections": "/collections?collection=flights",
+    "notifications": "/notifications?tab=all",
+    "health": "/health",
+}
+DRAWN = ".js-plotly-plot .main-svg, [data-tideboard=centre] article"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 PLAY_S = 45
 SETTLE_MS = 2500
@@ -32,7 +38,7 @@ def take(folder: Path) -> None:
                 page = context.new_page()
                 for name, path in PAGES.items():
                     page.goto(app.base_url + path)
-                    page.wait_for_selector(".js-plotly-plot .main-svg")
+                    page.wait_for_selector(DRAWN)
                     page.wait_for_timeout(SETTLE_MS)
                     page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
                 context.close()

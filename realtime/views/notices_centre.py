@@ -65,8 +65,8 @@ def history(store: Store, *, now: float, person: str, search: str = "", limit: i
         "columns": [
             {"label": "When", "kind": "ago"},
             {"label": "What", "kind": "label"},
-            {"label": "Notification", "kind": "text"},
-            {"label": "Because of", "kind": "text"},
+            {"label": "Notification", "kind": "words"},
+            {"label": "Why", "kind": "words"},
         ],
         "rows": [_line(line, len(found) - number) for number, line in enumerate(found[:limit])],
         "empty": "Nothing in the history holds these words." if search else "Nothing was told yet.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,20 @@ _notes = itertools.count(1)
 
 
 @contextmanager
-def noticing_app(**settings: str) -> Iterator[Process]:
+def noticing_app(settings: Mapping[str, str] | None = None) -> Iterator[Process]:
     """Run the real app with these rules on an empty data folder; `settings` are variables besides."""
-    with temporary_folder() as folder, noticing_process(folder, **settings) as app:
+    with temporary_folder() as folder, noticing_process(folder, settings=settings) as app:
         yield app
 
 
 @contextmanager
-def noticing_process(folder: Path, *, port: int | None = None, **settings: str) -> Iterator[Process]:
+def noticing_process(
+    folder: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Process]:
     """Run the real app with these rules on the data in a folder; `settings` are variables besides."""
     rules = folder / "tideboard.toml"
     rules.write_text("".join(_RULE.format(severity=each) for each in SEVERITIES) + _OVER)
-    with start_app(folder / "data", port=port, extra={CONFIG_VARIABLE: str(rules), **settings}) as app:
+    with start_app(folder / "data", port=port, extra={CONFIG_VARIABLE: str(rules), **(settings or {})}) as app:
         app.wait_ready()
         yield app
 

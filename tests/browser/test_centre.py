@@ -341,6 +341,19 @@ def test_a_hidden_tab_carries_the_count_in_its_title(reader: Reader) -> None:
     expect(page).to_have_title(bare)
 
 
+def test_the_count_is_in_the_header_where_the_sidebar_is_shut(reader: Reader) -> None:
+    """As on a phone; with the sidebar open there is one bell."""
+    page = reader.open()
+    small = page.locator('[data-tideboard="bell-small"]')
+    expect(small).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 844})
+    key = reader.send()
+    expect(small).to_have_accessible_name("Notifications: 1 unread")
+    expect(small).to_have_text("1")
+    small.click()
+    expect(row(page, key)).to_be_visible()
+
+
 def test_opening_the_centre_puts_the_toasts_away(reader: Reader) -> None:
     """All of them are here."""
     page = reader.open()

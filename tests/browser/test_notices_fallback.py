@@ -17,7 +17,7 @@ from tests.support.waiting import until
 @pytest.fixture(scope="module")
 def app() -> Iterator[Process]:
     """Run an app that refreshes such pages every second."""
-    with noticing_app(TIDEBOARD_REFRESH_INTERVAL_S="1") as running:
+    with noticing_app({"TIDEBOARD_REFRESH_INTERVAL_S": "1"}) as running:
         yield running
 
 

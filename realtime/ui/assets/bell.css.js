@@ -12,9 +12,9 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .bell { display: flex; align-items: center; gap: 8px; font-weight: 600; min-height: 26px; }
 .bell .word { flex: 1; } .bell:hover .word { text-decoration: underline; }
 .bell .icon { width: 20px; height: 20px; }
-.count { order: -1; min-width: 22px; padding: 0 7px; box-sizing: border-box; text-align: center; border-radius: 999px; font-size: 12px; line-height: 20px; font-weight: 700; font-variant-numeric: tabular-nums;
-  color: var(--st-background-color); background: var(--st-blue-text-color); order: 1; }
-.bell .icon { order: 0; } .count { order: 1; } .bell .word { order: 2; }
+.count { order: 1; min-width: 22px; padding: 0 7px; box-sizing: border-box; text-align: center; border-radius: 999px; font-size: 12px; line-height: 20px; font-weight: 700; font-variant-numeric: tabular-nums;
+  color: var(--st-background-color); background: var(--st-blue-text-color); }
+.bell .word { order: 2; }
 .count.bad { background: var(--st-red-text-color); }
 .switches { display: flex; gap: 16px; }
 .switch { display: flex; align-items: center; gap: 7px; min-height: 24px; }

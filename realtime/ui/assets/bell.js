@@ -3,6 +3,7 @@
 
 import { act, openCentre } from "./deeds.js";
 import { css } from "./bell.css.js";
+import { SmallBell } from "./bell_small.js";
 import { follow } from "./channel.js";
 import { everySecond, make, say } from "./dom.js";
 import { exact, span } from "./format.js";
@@ -47,6 +48,7 @@ class Bell {
     this.more.onclick = () => this.component.setTriggerValue("open", { centre: true, show: "preferences", at: Date.now() });
     this.root.append(this.button, this.switches, this.still, this.more);
     parent.append(make("style", "", css), this.root);
+    this.small = new SmallBell(this.button, () => openCentre(this.component));
     this.stopTicking = everySecond(() => this.tick());
   }
 
@@ -86,7 +88,9 @@ class Bell {
     this.count.classList.toggle("bad", needsAck > 0);
     say(this.word, unread === 0 ? "Nothing unread" : "unread");
     const urgent = needsAck ? `, ${needsAck} to be acknowledged` : "";
-    this.button.setAttribute("aria-label", `Notifications: ${unread === 0 ? "nothing" : unread} unread${urgent}`);
+    const label = `Notifications: ${unread === 0 ? "nothing" : unread} unread${urgent}`;
+    this.button.setAttribute("aria-label", label);
+    this.small.fill({ text: unread ? this.count.textContent : "", label, isBad: needsAck > 0 });
     this.root.dataset.unread = String(unread);
     this.toasts.setAttribute("aria-checked", String(value.toasts));
     this.sound.setAttribute("aria-checked", String(value.sound));
@@ -150,6 +154,7 @@ class Bell {
   dispose() {
     this.unfollow();
     this.stopTicking();
+    this.small.dispose();
     countInTitle(0);
   }
 }

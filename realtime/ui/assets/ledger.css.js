@@ -12,7 +12,8 @@ th:last-child, td:last-child { padding-right: 0; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .ago { font-variant-numeric: tabular-nums; white-space: nowrap; color: var(--soft); }
 td:first-child { min-width: 120px; }
-.label { min-width: 92px; overflow-wrap: normal; }
+td.ago:first-child { min-width: 72px; }
+.label { min-width: 92px; overflow-wrap: normal; } .words { min-width: 180px; }
 .note, .empty { margin: 0; color: var(--soft); }
 .note { font-size: 12px; padding-top: 6px; }
 .empty { padding: 2px 0; }

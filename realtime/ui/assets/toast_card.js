@@ -47,7 +47,7 @@ export class ToastCard {
     say(this.title, toast.title);
     say(this.message, toast.message);
     this.message.hidden = toast.message === "";
-    say(this.why, `Why: ${toast.why}`);
+    say(this.why, because(toast.why));
     this.why.title = toast.why;
     this.element.setAttribute("aria-label", `${toast.severityWord}: ${toast.title}`);
     this.close.setAttribute("aria-label", `Dismiss: ${toast.title}`);
@@ -131,4 +131,9 @@ export class ToastCard {
     this.life.style.transition = `transform ${this.leftMs}ms linear`;
     this.life.style.transform = "scaleX(0)";
   }
+}
+
+/** "because of …" speaks for itself. */
+function because(why) {
+  return /^because /i.test(why) ? `${why[0].toUpperCase()}${why.slice(1)}` : `Why: ${why}`;
 }
