@@ -16,7 +16,7 @@ need() {
     missing="$missing $package"
 }
 
-need chromium chromium chromium-browser google-chrome google-chrome-stable
+need chromium chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable
 need nodejs node
 need npm npm
 
@@ -27,6 +27,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing$missing …" >&2
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq </dev/null
+    if [ -n "$(apt-cache search --names-only '^chromium-headless-shell$')" ]; then
+        # Starts no windows of its own, so the tests are done in two thirds of the time.
+        missing=$(echo "$missing" | sed 's/\bchromium\b/chromium-headless-shell/')
+    fi
     # shellcheck disable=SC2086  # the names are words on purpose
     apt-get install -y -qq --no-install-recommends $missing fonts-liberation </dev/null >/dev/null
     exit 0
