@@ -14,21 +14,14 @@ from realtime.bench.launch import running_app
 PAGES = {
     "overview": "/",
     "collections": "/collections?collection=flights",
-<<<<<<< Updated upstream
-    "notifications": "/notifications?tab=all",
-    "health": "/health",
-}
-DRAWN = ".js-plotly-plot .main-svg, [data-tideboard=centre] article"
-=======
     "activity": "/activity",
-    "notifications": "/notifications",
+    "notifications": "/notifications?tab=all",
     "health": "/health",
     "admin": "/admin",
 }
->>>>>>> Stashed changes
+DRAWN = ".js-plotly-plot .main-svg, [data-tideboard=centre] article, [role=feed] article, h3"
+"""Whatever tells that a page is there."""
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
-_DRAWN = {"activity": "[role=feed] article", "notifications": ".tideboard-centre, [role=tablist]", "admin": "h3"}
-"""What tells that a page without a chart is there."""
 PLAY_S = 45
 SETTLE_MS = 2500
 
@@ -48,11 +41,7 @@ def take(folder: Path) -> None:
                 page = context.new_page()
                 for name, path in PAGES.items():
                     page.goto(app.base_url + path)
-<<<<<<< Updated upstream
                     page.wait_for_selector(DRAWN)
-=======
-                    page.wait_for_selector(_DRAWN.get(name, ".js-plotly-plot .main-svg"))
->>>>>>> Stashed changes
                     page.wait_for_timeout(SETTLE_MS)
                     page.screenshot(path=folder / f"{name}-{size}-{scheme}.png")
                 context.close()
