@@ -89,6 +89,8 @@ class Reader:
         page.goto(self.base_url + path)
         expect(badge(page)).to_contain_text("Live")
         self.wait_until_known()
+        for other in self.context.pages:  # the newest tab shows the toasts; the others have to have heard it
+            expect(toaster(other)).to_have_attribute("data-leads", str(other == page).lower())
         return page
 
     def open_without_channel(self, path: str = "/") -> Page:

@@ -53,7 +53,7 @@ def test_it_covers_nothing_of_the_page(reader: Reader) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         reader.send("critical")
         expect(banner(page)).to_be_visible()
-        heading = page.get_by_text("Notifications", exact=True).last
+        heading = page.get_by_role("heading", name="Notifications")
         until(partial(_is_below, heading, banner(page)), what="the heading is below the banner")
         box = banner(page).bounding_box()
         assert box is not None
