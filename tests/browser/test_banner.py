@@ -180,4 +180,4 @@ def test_it_can_be_worked_by_keyboard_alone(reader: Reader) -> None:
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
     expect(banner(page)).to_be_hidden()
-    until(lambda: reader.row(key)["marks"].get("acknowledged"), what="it is acknowledged")
+    until(lambda: reader.row(key).get("marks", {}).get("acknowledged"), what="it is acknowledged")

@@ -185,7 +185,7 @@ def test_a_acknowledges_what_is_critical_alone(reader: Reader) -> None:
     page.keyboard.press("k")
     page.keyboard.press("a")
     expect(row(page, key).locator(".state")).to_contain_text("Acknowledged by")
-    until(lambda: reader.row(key)["marks"].get("acknowledged"), what="it is acknowledged in the gateway")
+    until(lambda: reader.row(key).get("marks", {}).get("acknowledged"), what="it is acknowledged in the gateway")
 
 
 def test_x_selects_and_the_bulk_buttons_act_on_all_selected(reader: Reader) -> None:
