@@ -19,37 +19,30 @@ def ask(
     base_url: str, path: str, *, params: Mapping[str, str | int], headers: Mapping[str, str], timeout_s: float
 ) -> httpx.Response:
     """Return the answer to one GET. Raises httpx.HTTPError."""
-    return httpx.get(
-        f"{base_url}{path}",
-        params=dict(params),
-        headers=dict(headers),
-        timeout=timeout_s,
-        trust_env=is_far(base_url),
-        verify=_certificates() if base_url.startswith("https:") else False,
-    )
+    return _request("GET", base_url, path, headers=headers, timeout_s=timeout_s, params=dict(params))
 
 
 def put(base_url: str, path: str, *, content: Any, headers: Mapping[str, str], timeout_s: float) -> httpx.Response:
     """Return the answer to one PUT of a JSON value. Raises httpx.HTTPError."""
-    return httpx.put(
-        f"{base_url}{path}",
-        json=content,
-        headers=dict(headers),
-        timeout=timeout_s,
-        trust_env=is_far(base_url),
-        verify=_certificates() if base_url.startswith("https:") else False,
-    )
+    return _request("PUT", base_url, path, headers=headers, timeout_s=timeout_s, json=content)
 
 
 def post(base_url: str, path: str, *, content: Any, headers: Mapping[str, str], timeout_s: float) -> httpx.Response:
     """Return the answer to one POST of a JSON value. Raises httpx.HTTPError."""
-    return httpx.post(
+    return _request("POST", base_url, path, headers=headers, timeout_s=timeout_s, json=content)
+
+
+def _request(
+    method: str, base_url: str, path: str, *, headers: Mapping[str, str], timeout_s: float, **more: Any
+) -> httpx.Response:
+    return httpx.request(
+        method,
         f"{base_url}{path}",
-        json=content,
         headers=dict(headers),
         timeout=timeout_s,
         trust_env=is_far(base_url),
         verify=_certificates() if base_url.startswith("https:") else False,
+        **more,
     )
 
 
