@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from realtime.gateway.log import Stored
+from realtime.gateway.records import Stored
 from realtime.hub.ports import OutPublication
 from realtime.protocol.channels import inbox_of
 from realtime.protocol.events import CollectionUpdated

@@ -12,8 +12,8 @@ import msgspec
 from realtime.gateway.access import Identity
 from realtime.gateway.announcer import publication_of
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import Stored
 from realtime.gateway.permits import Permits
+from realtime.gateway.records import Stored
 from realtime.gateway.rights import PLAIN, Profile, Sight
 from realtime.hub import Hub, Member
 from realtime.protocol.channels import inbox_of

@@ -12,8 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway.reader import DOCUMENTS, PAGE, numbers
-from realtime.gateway.records import Record
+from realtime.gateway.records import Record, Repeat
 from realtime.gateway.schema import channel_and_offset, document_key, documents_end, place_of
+from realtime.protocol.positions import Position
 
 _WHERE: Final = "place IN (SELECT value FROM json_each(:places))"
 _FORWARD: Final = PAGE.format(order="ASC", where=_WHERE)
@@ -66,8 +67,8 @@ def left_alone(channel: str, connection: sqlite3.Connection) -> tuple[int, list[
     return trimmed_to, [(bytes(document), offset) for document, offset in found.fetchall()]
 
 
-def repeat_of(duplicate_key: bytes, connection: sqlite3.Connection) -> tuple[str, str, int, int] | None:
-    """Find where an event stands that was stored before: channel, epoch, offset, time_ms; None when it wasn't."""
+def repeat_of(duplicate_key: bytes, connection: sqlite3.Connection) -> Repeat | None:
+    """Find where an event stands that was stored before, None when it wasn't."""
     row = connection.execute(
         "SELECT name, epoch, place, time_ms FROM events JOIN channels ON channels.key = place >> 40"
         " WHERE duplicate_key = ?",
@@ -76,7 +77,7 @@ def repeat_of(duplicate_key: bytes, connection: sqlite3.Connection) -> tuple[str
     if row is None:
         return None
     name, epoch, place, time_ms = row
-    return name.decode(), epoch.decode(), channel_and_offset(place)[1], time_ms
+    return Repeat(name.decode(), Position(epoch.decode(), channel_and_offset(place)[1]), time_ms)
 
 
 def _key_of(channel: str, connection: sqlite3.Connection) -> int | None:

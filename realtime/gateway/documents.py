@@ -15,7 +15,7 @@ import msgspec
 from realtime.errors import ConflictError, EventError
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import MUST_BE_NEW, Stored
+from realtime.gateway.records import MUST_BE_NEW, Stored
 from realtime.gateway.rights import EVERYTHING, Profile
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject, check_document_id

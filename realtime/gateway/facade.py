@@ -50,9 +50,11 @@ from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.lens import Lens
 from realtime.gateway.listening import answer_at_once
-from realtime.gateway.log import EventLog, Stored
+from realtime.gateway.log import EventLog
 from realtime.gateway.notifier import Notifier
 from realtime.gateway.permits import Permits
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Stored
 from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
 from realtime.gateway.revocations import Revocations
 from realtime.gateway.role_tables import rights_from
@@ -70,7 +72,7 @@ SOCKET_PATH: Final = "/connection/websocket"
 
 @dataclass(frozen=True)
 class _Running:
-    log: EventLog
+    log: Log
     lens: Lens
     ingest: Ingest
     flags: FlagFile
@@ -101,7 +103,7 @@ class Gateway:
         self._node_id = str(uuid.uuid4())
 
     @property
-    def log(self) -> EventLog:
+    def log(self) -> Log:
         """Return the log. Raises NotRunning outside of `running`."""
         return self._current().log
 
@@ -203,7 +205,7 @@ class Gateway:
         finally:
             flags.close()
 
-    def _assemble(self, log: EventLog, revocations: Revocations, flags: FlagFile, derived: DerivedFile) -> _Running:
+    def _assemble(self, log: Log, revocations: Revocations, flags: FlagFile, derived: DerivedFile) -> _Running:
         settings = self._settings
         for sentence in warnings_of(settings):
             _LOG.warning(sentence)

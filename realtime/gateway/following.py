@@ -9,15 +9,14 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import msgspec
 
-from realtime.gateway import chosen
 from realtime.gateway.derived import Derived, Entry, Fold, begun
 from realtime.gateway.derived_file import DerivedFile
-from realtime.gateway.log import EventLog, Record, Stored
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Record, Stored
 from realtime.gateway.rights import Sight
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject
@@ -48,7 +47,7 @@ class _Stream:
 class Following:
     """The derived streams by channel and rows."""
 
-    def __init__(self, log: EventLog, *, file: DerivedFile | None, now: Callable[[], float]) -> None:
+    def __init__(self, log: Log, *, file: DerivedFile | None, now: Callable[[], float]) -> None:
         self._log = log
         self._file = file
         self._now = now
@@ -140,8 +139,7 @@ class Following:
             kept = await asyncio.to_thread(self._file.load, stream.rows, stream.channel, epoch=stream.epoch)
             if kept is not None and self._trimmed_to(stream.channel) <= kept.upto <= top.offset:
                 return kept
-        question = partial(chosen.left_alone, stream.channel)
-        trimmed_to, documents = await asyncio.to_thread(self._log.ask, question)
+        trimmed_to, documents = await asyncio.to_thread(self._log.left_alone, stream.channel)
         if trimmed_to == 0:
             return Derived()
         seen: list[tuple[str, int]] = []

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import EventError
 from realtime.gateway.http_access import identity_of
-from realtime.gateway.log import EventLog
 from realtime.gateway.permits import Permits
+from realtime.gateway.ports import Log
 from realtime.gateway.redelivery import AckRequest, ConsumerName, Redeliverer, consumer_of
 from realtime.gateway.requests import number_in, read_json, reply
 
@@ -27,7 +27,7 @@ class _Acknowledge(AckRequest, frozen=True):
 class CriticalRoutes:
     """Takes acknowledgements; lists what nobody acknowledged."""
 
-    def __init__(self, log: EventLog, redeliverer: Redeliverer, *, permits: Permits, settings: Settings) -> None:
+    def __init__(self, log: Log, redeliverer: Redeliverer, *, permits: Permits, settings: Settings) -> None:
         self._log = log
         self._redeliverer = redeliverer
         self._permits = permits

@@ -15,8 +15,8 @@ from realtime.errors import ConflictError, EventError
 from realtime.gateway.documents import Change, Documents, Version
 from realtime.gateway.http_access import ACTOR, identity_of
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import Record, Stored
 from realtime.gateway.permits import Permits
+from realtime.gateway.records import Record, Stored
 from realtime.gateway.requests import condition_in, number_in, problem, read_json, reply
 from realtime.gateway.restricted import NOWHERE
 from realtime.gateway.rights import Profile

@@ -13,8 +13,8 @@ from realtime.errors import EventError
 from realtime.gateway.bodies import HTTP_STATUS
 from realtime.gateway.http_access import ACTOR, identity_of
 from realtime.gateway.ingest import REFUSED, Ingest, Report, Result
-from realtime.gateway.log import EventLog
 from realtime.gateway.permits import Permits
+from realtime.gateway.ports import Log
 from realtime.gateway.requests import Refused, condition_in, number_in, read_body, reply
 
 _MOST_WARNINGS: Final = 1000
@@ -23,7 +23,7 @@ _MOST_WARNINGS: Final = 1000
 class EventRoutes:
     """Takes posted events; lists refusals."""
 
-    def __init__(self, log: EventLog, ingest: Ingest, *, settings: Settings, permits: Permits) -> None:
+    def __init__(self, log: Log, ingest: Ingest, *, settings: Settings, permits: Permits) -> None:
         self._log = log
         self._ingest = ingest
         self._settings = settings

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime.errors import EventError, StorageError
-from realtime.gateway.log import EventLog
 from realtime.gateway.openapi import describe
+from realtime.gateway.ports import Log
 from realtime.gateway.requests import reply
 from realtime.metrics import REGISTRY
 from realtime.protocol.channels import inbox_of
@@ -27,7 +27,7 @@ class StateRoutes:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Log,
         *,
         admits: Callable[[Request], Awaitable[bool]],
         are_numbers_open: bool,

@@ -10,14 +10,13 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 import msgspec
 
 from realtime.errors import NoticeError, StorageError
-from realtime.gateway.log import EventLog, Stored
-from realtime.gateway.shelf import Shelf, read_inbox_row
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Along, Stored
 from realtime.notifications.commands import Command, read_command
 from realtime.notifications.inbox import apply
 from realtime.notifications.inbox_state import Inbox
@@ -55,7 +54,7 @@ _INBOXES: Final = msgspec.json.Decoder(Inbox)
 class Inboxes:
     """The inboxes of all people; those asked for lately are in memory."""
 
-    def __init__(self, log: EventLog, *, kept: int = _KEPT) -> None:
+    def __init__(self, log: Log, *, kept: int = _KEPT) -> None:
         self._log = log
         self._kept = kept
         self._held: OrderedDict[str, Folded] = OrderedDict()
@@ -114,14 +113,11 @@ class Inboxes:
         assert user is not None
         folded = await asyncio.to_thread(self.fold, user)
         raw = await asyncio.to_thread(msgspec.json.encode, folded.inbox)
-
-        def along(shelf: Shelf) -> None:
-            shelf.keep_inbox(channel, offset=folded.position.offset, inbox=raw)
-
-        await asyncio.wrap_future(self._log.append((), along=along, along_bytes=len(raw)))
+        along = Along(inboxes={channel: (folded.position.offset, raw)})
+        await asyncio.wrap_future(self._log.append((), along=along))
 
     def _kept_of(self, channel: str, top: Position) -> Folded:
-        row = self._log.ask(partial(read_inbox_row, channel))
+        row = self._log.kept_inbox(channel)
         if row is None:
             return Folded(Inbox(), Position(top.epoch, 0))
         offset, raw = row

@@ -21,8 +21,9 @@ from realtime.gateway.asking import current_asker
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import Accepted, EventLog, Refusal, Stored
 from realtime.gateway.noting import note_refused, note_stored
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Accepted, Refusal, Stored
 from realtime.gateway.restricted import Restricted
 from realtime.gateway.rights import EVERYTHING, Profile
 from realtime.gateway.shelf import OWN_SOURCE
@@ -74,7 +75,7 @@ class Ingest:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Log,
         *,
         settings: Settings,
         now: Callable[[], float],

@@ -15,12 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from realtime.gateway import chosen
 from realtime.gateway.derived import Derived, Entry, as_seen
 from realtime.gateway.derived_file import DerivedFile
 from realtime.gateway.following import Following
-from realtime.gateway.log import DocumentPage, DocumentRow, EventLog, HistoryPage, Record, Redelivery, Stored
-from realtime.gateway.reader import PAGE_BYTES
+from realtime.gateway.ports import PAGE_BYTES, Log
+from realtime.gateway.records import DocumentPage, DocumentRow, HistoryPage, Record, Redelivery, Stored
 from realtime.gateway.rights import Profile, Sight, redacted
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.events import JsonObject
@@ -32,7 +31,7 @@ _MOST_PAGES: Final = 50
 class Lens:
     """Reads for everybody. What is asked of a plain sight goes to the log as it is."""
 
-    def __init__(self, log: EventLog, *, file: DerivedFile | None = None, now: Callable[[], float]) -> None:
+    def __init__(self, log: Log, *, file: DerivedFile | None = None, now: Callable[[], float]) -> None:
         self._log = log
         self.following = Following(log, file=file, now=now)
 
@@ -122,7 +121,7 @@ class Lens:
         reverse: bool = False,
         most_bytes: int = PAGE_BYTES,
     ) -> HistoryPage:
-        """Read a part of a stream, as `EventLog.read` does. Raises StorageError."""
+        """Read a part of a stream, as `Log.read` does. Raises StorageError."""
         read = partial(self._log.read, channel, limit=limit, reverse=reverse, most_bytes=most_bytes)
         if sight.is_plain:
             return await asyncio.to_thread(read, since=since)
@@ -204,7 +203,7 @@ class Lens:
         return DocumentRow(identifier, msgspec.json.encode(shown), version)
 
     async def page(self, sight: Sight, collection: str, *, limit: int, cursor: str | None = None) -> DocumentPage:
-        """Read a collection's documents by id, as `EventLog.page` does. Raises StorageError."""
+        """Read a collection's documents by id, as `Log.page` does. Raises StorageError."""
         if sight.is_whole:
             page = await asyncio.to_thread(self._log.page, collection, limit=limit, cursor=cursor)
             if sight.is_plain:
@@ -215,8 +214,7 @@ class Lens:
         derived = await self.following.derived(sight, channel)
         position = _placed(sight, self._log.position(channel).epoch, derived)
         ids = derived.ids_after(cursor or "", limit + 1)
-        read = partial(chosen.documents, channel, ids[:limit], most_bytes=PAGE_BYTES)
-        found = await asyncio.to_thread(self._log.ask, lambda connection: read(connection=connection))
+        found = await asyncio.to_thread(self._log.documents, channel, ids[:limit], most_bytes=PAGE_BYTES)
         derived = await self.following.derived(sight, channel, upto=max((offset for _, offset in found), default=0))
         shown: list[JsonObject] = []
         offsets: list[int] = []
@@ -250,10 +248,8 @@ class Lens:
         self, sight: Sight, channel: str, entries: Sequence[Entry], *, reverse: bool, most_bytes: int
     ) -> list[Record] | None:
         """Read entries out of the log, as many as there is room for; None when the first of them is trimmed."""
-        read = partial(
-            chosen.records, channel, [entry.origin for entry in entries], reverse=reverse, most_bytes=most_bytes
-        )
-        found = await asyncio.to_thread(self._log.ask, lambda connection: read(connection=connection))
+        origins = [entry.origin for entry in entries]
+        found = await asyncio.to_thread(self._log.records, channel, origins, reverse=reverse, most_bytes=most_bytes)
         if entries and (not found or found[0].offset != entries[0].origin):
             return None
         by_origin = {entry.origin: entry for entry in entries}

@@ -6,7 +6,6 @@ Threads: any. One thread writes; readers have connections of their own; what `po
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -16,13 +15,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from realtime.gateway import owed
+from realtime.gateway import chosen, owed
 from realtime.gateway.checkpointer import Checkpointer
 from realtime.gateway.ledger import Ledger
-from realtime.gateway.reader import PAGE_BYTES, Reader
+from realtime.gateway.ports import PAGE_BYTES
+from realtime.gateway.reader import Reader
 from realtime.gateway.records import (
     MUST_BE_NEW,
     Accepted,
+    Along,
     ChannelRow,
     CriticalAt,
     DeadLetter,
@@ -34,17 +35,18 @@ from realtime.gateway.records import (
     Redelivery,
     Refusal,
     RefusalRow,
+    Repeat,
     Stored,
 )
 from realtime.gateway.schema import channel_and_offset, epoch_of, open_writer, place_of
-from realtime.gateway.shelf import Shelf
+from realtime.gateway.shelf import read_inbox_row, read_judged, read_notes
 from realtime.gateway.writer import Append, Errand, Note, Writer
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.positions import Position
 
 __all__ = [
-    "MUST_BE_NEW", "Accepted", "ChannelRow", "CriticalAt", "DeadLetter", "DocumentPage", "DocumentRow", "EventLog",
-    "HistoryPage", "Owed", "Record", "Redelivery", "Refusal", "RefusalRow", "Stored",
+    "MUST_BE_NEW", "Accepted", "Along", "ChannelRow", "CriticalAt", "DeadLetter", "DocumentPage", "DocumentRow",
+    "EventLog", "HistoryPage", "Owed", "Record", "Redelivery", "Refusal", "RefusalRow", "Stored",
 ]  # fmt: skip
 
 QUEUE_BYTES: Final = 33_554_432
@@ -90,17 +92,16 @@ class EventLog:
         accepted: Sequence[Accepted],
         *,
         expected: int | None = None,
-        along: Callable[[Shelf], None] | None = None,
-        along_bytes: int = 0,
+        along: Along | None = None,
     ) -> Future[list[Stored]]:
         """Store events, all or none of them; the future resolves when they are durable.
 
         The answers are in the order of `accepted`. `expected` is the offset that the document of the *first* event
         has to be at (`MUST_BE_NEW`: has to be missing). The future raises ConflictError, StorageError or StorageFull;
-        append itself raises StorageError when too much is waiting or the log is closed. What `along` puts on the shelf
-        (`along_bytes` of it) is kept in the same transaction, or not at all.
+        append itself raises StorageError when too much is waiting or the log is closed. What comes `along` is kept in
+        the same transaction, or not at all.
         """
-        task = Append(accepted, expected=expected, along=along, along_bytes=along_bytes)
+        task = Append(accepted, expected=expected, along=along)
         self._writer.submit(task)
         return task.future
 
@@ -119,9 +120,44 @@ class EventLog:
         """Return how many commands of an inbox no snapshot holds yet."""
         return self._writer.unfolded(channel)
 
-    def ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Answer a question to the tables beside the log, from one snapshot. Raises StorageError."""
-        return self._reader.ask(question)
+    def kept_inbox(self, channel: str) -> tuple[int, bytes] | None:
+        """Return the newest kept fold of an inbox: up to which offset, and the fold. Raises StorageError."""
+        return self._reader.ask(partial(read_inbox_row, channel))
+
+    def judged(self) -> dict[str, int]:
+        """Return up to where channels were judged for notices. Raises StorageError."""
+        return self._reader.ask(read_judged)
+
+    def notes(self) -> dict[str, bytes]:
+        """Return what judging remembers, by name. Raises StorageError."""
+        return self._reader.ask(read_notes)
+
+    def records(self, channel: str, offsets: Sequence[int], *, reverse: bool, most_bytes: int) -> list[Record]:
+        """Read those events of a channel that are still there, in order, up to `most_bytes`, at least one.
+
+        `offsets` rise, or fall if `reverse`. Raises StorageError.
+        """
+        read = partial(chosen.records, channel, offsets, reverse=reverse, most_bytes=most_bytes)
+        return self._reader.ask(lambda connection: read(connection=connection))
+
+    def documents(self, channel: str, ids: Sequence[str], *, most_bytes: int) -> list[tuple[dict[str, Any], int]]:
+        """Read those documents of a channel that are still there, by id, with their offsets, up to `most_bytes`.
+
+        At least one is read. Raises StorageError.
+        """
+        read = partial(chosen.documents, channel, ids, most_bytes=most_bytes)
+        return self._reader.ask(lambda connection: read(connection=connection))
+
+    def left_alone(self, channel: str) -> tuple[int, list[tuple[bytes, int]]]:
+        """Return up to where a stream is trimmed, and the documents (JSON, offset) unchanged since.
+
+        Raises StorageError.
+        """
+        return self._reader.ask(partial(chosen.left_alone, channel))
+
+    def repeat_of(self, duplicate_key: bytes) -> Repeat | None:
+        """Find where an event stands that was stored before, None when it wasn't. Raises StorageError."""
+        return self._reader.ask(partial(chosen.repeat_of, duplicate_key))
 
     def channels(self) -> list[ChannelRow]:
         """List the channels that have had an event, by name."""

@@ -20,10 +20,11 @@ from realtime import metrics
 from realtime.errors import StorageError
 from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.judge import Judge, Verdict
-from realtime.gateway.log import Accepted, EventLog, Stored
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Accepted, Along, Stored
 from realtime.gateway.retelling import earlier_document, pages_since, remembered
 from realtime.gateway.rights import Rights
-from realtime.gateway.shelf import OWN_SOURCE, Shelf, read_judged, read_notes
+from realtime.gateway.shelf import OWN_SOURCE
 from realtime.notifications.commands import Add, Command, command_value
 from realtime.notifications.rules import Rule
 from realtime.protocol.channels import collection_of, inbox_channel, inbox_of
@@ -50,7 +51,7 @@ class Notifier:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Log,
         rules: Sequence[Rule],
         *,
         rights: Rights,
@@ -160,7 +161,7 @@ class Notifier:
 
     def _begun(self) -> Judge:
         """Make a judge that knows what the last one did."""
-        offsets, notes = self._log.ask(read_judged), self._log.ask(read_notes)
+        offsets, notes = self._log.judged(), self._log.notes()
         if _BEGUN not in notes:
             offsets = dict(self._beginning)
             self._keep(Verdict((), offsets, {_BEGUN: b"true"}, ()))
@@ -222,14 +223,11 @@ class Notifier:
         began = time.perf_counter()
         events = [event for told in self._wanted(verdict) for event in _events(*told, at=self._now())]
 
-        def along(shelf: Shelf) -> None:
-            shelf.keep_judged(verdict.offsets)
-            shelf.keep_notes(verdict.notes, gone=verdict.gone)
-
+        along = Along(judged=verdict.offsets, notes=verdict.notes, gone=verdict.gone)
         *parts, last = [events[start : start + PART] for start in range(0, max(len(events), 1), PART)]
         for part in parts:
             self._log.append(part).result()
-        self._log.append(last, along=along, along_bytes=sum(map(len, verdict.notes.values()))).result()
+        self._log.append(last, along=along).result()
         metrics.NOTICES.inc(len(events))
         if events:
             PULSE.note(NOTICES, time.perf_counter() - began)

@@ -14,13 +14,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from realtime.gateway.ports import PAGE_BYTES
 from realtime.gateway.records import DocumentPage, DocumentRow, HistoryPage, Record, RefusalRow
 from realtime.gateway.schema import document_key, documents_end, open_reader, place_of, storage_error
 from realtime.protocol.positions import Position
 
 _CONNECTIONS: Final = 8
 _T = TypeVar("_T")
-PAGE_BYTES: Final = 8_388_608
 _IDS: Final = msgspec.json.Decoder(list[str | None])
 
 # Whole pages come as one row: every row costs a fight for the interpreter lock (see batches.py), and encoded envelopes

@@ -5,6 +5,7 @@ Threads: any.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -100,6 +101,32 @@ class DocumentPage(msgspec.Struct, frozen=True):
     offsets: tuple[int, ...]
     cursor: str | None
     position: Position
+
+
+class Along(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept in the very transaction that stores events, or not at all: what follows from the log.
+
+    `inboxes`: folds of inboxes, channel → (up to which offset, the fold); an older one than is kept changes nothing.
+    `judged`: up to where channels were judged for notices. `notes`: what judging remembers, by name; `gone` is let go.
+    """
+
+    inboxes: Mapping[str, tuple[int, bytes]] = {}
+    judged: Mapping[str, int] = {}
+    notes: Mapping[str, bytes] = {}
+    gone: Sequence[str] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        """Return about how much it is."""
+        return sum(map(len, self.notes.values())) + sum(len(inbox) for _, inbox in self.inboxes.values())
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """Where an event stands that was stored before. `time_ms` is when, Unix milliseconds."""
+
+    channel: str
+    position: Position
+    time_ms: int
 
 
 class ChannelRow(msgspec.Struct, frozen=True):

@@ -15,8 +15,9 @@ import msgspec
 from realtime import metrics
 from realtime.errors import StorageError
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import CriticalAt, EventLog, Owed, Redelivery, Stored
 from realtime.gateway.pending import Pending
+from realtime.gateway.ports import Log
+from realtime.gateway.records import CriticalAt, Owed, Redelivery, Stored
 from realtime.gateway.rights import Profile
 from realtime.hub import Member
 
@@ -47,7 +48,7 @@ class Redeliverer:
     """Knows which consumers are connected, and reminds them."""
 
     def __init__(
-        self, log: EventLog, *, lens: Lens, again_s: float, kept: int, most_bytes: int, now: Callable[[], float]
+        self, log: Log, *, lens: Lens, again_s: float, kept: int, most_bytes: int, now: Callable[[], float]
     ) -> None:
         """`most_bytes`: how much goes to one consumer at once, so that its queue has room for the rest."""
         self._log = log

@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 
 from realtime.errors import ConflictError, EventError
-from realtime.gateway import chosen
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import MUST_BE_NEW, Accepted, DocumentRow, EventLog, Stored
 from realtime.gateway.masks import weave
 from realtime.gateway.plan import duplicate_key
+from realtime.gateway.ports import Log
+from realtime.gateway.records import MUST_BE_NEW, Accepted, DocumentRow, Stored
 from realtime.gateway.rights import Action, Profile
 from realtime.protocol.channels import inbox_of
 from realtime.protocol.events import (
@@ -39,7 +39,7 @@ Append = Callable[[Sequence[Accepted], int | None], Awaitable[list[Stored]]]
 class Restricted:
     """Judges by the rights of a profile, then appends."""
 
-    def __init__(self, log: EventLog, lens: Lens, append: Append) -> None:
+    def __init__(self, log: Log, lens: Lens, append: Append) -> None:
         self._log = log
         self._lens = lens
         self._append = append
@@ -82,13 +82,8 @@ class Restricted:
         return msgspec.structs.replace(stored, position=NOWHERE, channel=stored.accepted.channel)
 
     async def _repeat(self, accepted: Accepted) -> Stored | None:
-        found = await asyncio.to_thread(
-            self._log.ask, lambda connection: chosen.repeat_of(duplicate_key(accepted), connection)
-        )
-        if found is None:
-            return None
-        channel, epoch, offset, time_ms = found
-        return Stored(channel, Position(epoch, offset), True, accepted, time_ms)
+        found = await asyncio.to_thread(self._log.repeat_of, duplicate_key(accepted))
+        return None if found is None else Stored(found.channel, found.position, True, accepted, found.time_ms)
 
     async def _check_version(
         self, profile: Profile, accepted: Accepted, row: DocumentRow | None, expected: int | None

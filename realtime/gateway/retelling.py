@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from realtime.gateway.log import Accepted, EventLog, Stored
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Accepted, Stored
 from realtime.notifications.recall import DOCUMENTS_KEPT
 from realtime.protocol.events import CollectionCreated, CollectionUpdated, JsonObject, event_of, read_envelope
 from realtime.protocol.positions import Position
@@ -19,7 +20,7 @@ from realtime.protocol.positions import Position
 _PAGE: Final = 500
 
 
-def pages_since(log: EventLog, channel: str, offset: int) -> Iterator[list[Stored]]:
+def pages_since(log: Log, channel: str, offset: int) -> Iterator[list[Stored]]:
     """Read a stream after an offset up to its top, page by page. It ends early where it was trimmed meanwhile."""
     epoch = log.position(channel).epoch
     while True:
@@ -32,12 +33,12 @@ def pages_since(log: EventLog, channel: str, offset: int) -> Iterator[list[Store
         offset = page.publications[-1].offset
 
 
-def remembered(log: EventLog, collection: str, *, upto: int) -> Iterator[JsonObject]:
+def remembered(log: Log, collection: str, *, upto: int) -> Iterator[JsonObject]:
     """Read the documents of a collection that haven't changed since an offset, as many as are remembered at all."""
     return islice(_documents(log, collection, upto), DOCUMENTS_KEPT)
 
 
-def earlier_document(log: EventLog, collection: str, identifier: str, *, before: int) -> JsonObject | None:
+def earlier_document(log: Log, collection: str, identifier: str, *, before: int) -> JsonObject | None:
     """Read what a document was before an event, as far as events tell that are still kept."""
     for one in log.document_history(collection, identifier, before=before, limit=1).publications:
         event = event_of(read_envelope(one.raw))
@@ -46,7 +47,7 @@ def earlier_document(log: EventLog, collection: str, identifier: str, *, before:
     return None
 
 
-def _documents(log: EventLog, collection: str, upto: int) -> Iterator[JsonObject]:
+def _documents(log: Log, collection: str, upto: int) -> Iterator[JsonObject]:
     cursor: str | None = None
     while True:
         page = log.page(collection, limit=_PAGE, cursor=cursor)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from realtime.gateway.batches import execute_rows
+from realtime.gateway.records import Along
 
 OWN_SOURCE: Final = "/tideboard/notices/"
 """What the gateway says itself. Were it anybody's, a notice could be called a repeat before it was told."""
@@ -31,6 +32,13 @@ class Shelf:
     def folded_to(self, channel: str) -> int:
         """Return up to which offset the snapshot of an inbox goes; 0 when there is none."""
         return self._folded.get(channel, 0)
+
+    def keep(self, along: Along) -> None:
+        """Keep all that comes along with an append."""
+        for channel, (offset, inbox) in along.inboxes.items():
+            self.keep_inbox(channel, offset=offset, inbox=inbox)
+        self.keep_judged(along.judged)
+        self.keep_notes(along.notes, gone=along.gone)
 
     def keep_inbox(self, channel: str, *, offset: int, inbox: bytes) -> None:
         """Put a snapshot in place of an older one."""

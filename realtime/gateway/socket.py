@@ -23,8 +23,9 @@ from realtime.gateway.greeting import IngestRequest, decoded, person_of, read_gr
 from realtime.gateway.http_access import bearer_in
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import Accepted, EventLog, HistoryPage, Record, Refusal, Stored
 from realtime.gateway.permits import Permits
+from realtime.gateway.ports import Log
+from realtime.gateway.records import Accepted, HistoryPage, Record, Refusal, Stored
 from realtime.gateway.redelivery import AckRequest, Redeliverer, consumer_of
 from realtime.gateway.revocations import Bar
 from realtime.gateway.rights import Sight
@@ -55,7 +56,7 @@ class Socket:
 
     def __init__(
         self,
-        log: EventLog,
+        log: Log,
         ingest: Ingest,
         *,
         settings: Settings,

@@ -21,7 +21,7 @@ from realtime.gateway.batches import execute_rows
 from realtime.gateway.checkpointer import Checkpointer, checkpoint
 from realtime.gateway.ledger import Ledger
 from realtime.gateway.plan import Draft, Plan, duplicate_key
-from realtime.gateway.records import Accepted, ChannelRow, Refusal, Stored
+from realtime.gateway.records import Accepted, Along, ChannelRow, Refusal, Stored
 from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
 from realtime.gateway.shelf import INBOX_RETENTION, Shelf
 from realtime.protocol.channels import inbox_of
@@ -43,14 +43,14 @@ class Append:
         accepted: Sequence[Accepted],
         *,
         expected: int | None,
-        along: Callable[[Shelf], None] | None = None,
-        along_bytes: int = 0,
+        along: Along | None = None,
     ) -> None:
         self.accepted = accepted
         self.expected = expected
         self.along = along
         self.keys: list[bytes] = []
-        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted) + along_bytes
+        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted)
+        self.size_bytes += along.size_bytes if along is not None else 0
         self.future: Future[list[Stored]] = Future()
 
 
@@ -188,7 +188,7 @@ class Writer:
             swept = self._write(plan)
             for task in group:
                 if isinstance(task, Append) and task.along is not None:
-                    task.along(self._shelf)
+                    self._shelf.keep(task.along)
             self._write_refusals([refusal for task in group if isinstance(task, Note) for refusal in task.refusals])
             errands = [
                 (task, task.run(self._ledger, int(self._now() * 1000))) for task in group if isinstance(task, Errand)

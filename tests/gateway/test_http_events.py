@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from realtime.errors import StorageError
+from realtime.gateway.log import EventLog
 from tests.gateway.making import envelope
 from tests.gateway.serving import Served, served
 
@@ -167,7 +168,9 @@ def test_too_many_collections_are_refused(gateway: Served, monkeypatch: pytest.M
 def test_storage_trouble_is_an_error_with_a_time_to_come_back(gateway: Served) -> None:
     """Full: 507, locked or busy: 503; health says not ready until a commit works again."""
     gateway.post(envelope(1))
-    connection = gateway.gateway.log._writer._connection
+    log = gateway.gateway.log
+    assert isinstance(log, EventLog)
+    connection = log._writer._connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     bulk = [

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.gateway.inboxes import SNAPSHOT_COMMANDS, Inboxes
-from realtime.gateway.log import EventLog
+from realtime.gateway.log import Along, EventLog
 from realtime.gateway.shelf import Shelf
 from realtime.notifications.commands import Command, Meet, Prefer, Set
 from realtime.notifications.inbox import apply_all, read_inbox
@@ -119,21 +119,26 @@ async def _until(claim: Any) -> None:
             await asyncio.sleep(0.01)
 
 
-def test_what_is_kept_along_is_kept_with_the_append_or_not_at_all(tmp_path: Path) -> None:
+def test_what_is_kept_along_is_kept_with_the_append_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A commit that fails leaves neither, also in what the writer remembers."""
     with opened(tmp_path, on_commit=Commits()) as log:
         store(log, "ann", adds(3))
 
-        def along(shelf: Shelf) -> None:
-            shelf.keep_inbox(ANN, offset=2, inbox=b"{}")
+        def broken(*_: object, **__: object) -> None:
             raise RuntimeError("broken")
 
-        with pytest.raises(Exception, match="nothing was stored"):
-            log.append([judged("ann", adds(1, first=4)[0])], along=along).result()
+        along = Along(inboxes={ANN: (2, b"{}")}, notes={"a": b"1"})
+        with monkeypatch.context() as patch:
+            patch.setattr(Shelf, "keep_notes", broken)
+            with pytest.raises(Exception, match="nothing was stored"):
+                log.append([judged("ann", adds(1, first=4)[0])], along=along).result()
         assert log.position(ANN).offset == 3
         assert log.unfolded(ANN) == 3
-        log.append((), along=lambda shelf: shelf.keep_inbox(ANN, offset=2, inbox=b"{}")).result()
+        log.append((), along=along).result()
         assert log.unfolded(ANN) == 1
+        assert (log.kept_inbox(ANN), log.notes()) == ((2, b"{}"), {"a": b"1"})
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
