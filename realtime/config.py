@@ -1,4 +1,4 @@
-"""Reads the settings: `tideboard.toml`, then `TIDEBOARD_*`, which wins. Changes nothing, and imports errors alone.
+"""Reads the settings: `tideboard.toml`, then `TIDEBOARD_*`, which wins. Changes nothing.
 
 Every key is one field of `Settings`, with its bounds and the line that explains it; nothing else knows the list.
 """
@@ -17,14 +17,21 @@ import msgspec
 from msgspec import Meta
 
 from realtime.errors import ConfigError
+from realtime.redis_url import masked, parse_redis_url
 
 FILE_NAME: Final = "tideboard.toml"
 CONFIG_VARIABLE: Final = "TIDEBOARD_CONFIG"
 _PREFIX: Final = "TIDEBOARD_"
 _SECRETS: Final = frozenset({"secret", "api_key", "gateway_token"})
+_ENDS: Final[Mapping[str, str]] = {
+    "secret": " of at least 32 characters",
+    "api_key": " of at least 8 characters",
+    "redis_prefix": " of 1 to 64 letters, digits, dots, underscores, colons or hyphens",
+}
 _ADDRESSES: Final = frozenset({"gateway_url", "token_jwks_url"})
 _LongText = Annotated[str, Meta(min_length=32)]  # RFC 7518 section 3.2: an HS256 key has at least 256 bits
 _ShortText = Annotated[str, Meta(min_length=8)]
+_Prefix = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 
@@ -148,6 +155,25 @@ class Settings:
     gateway_token: Annotated[
         str | None, Meta(description="Token to come to a gateway elsewhere with, if it has a secret of its own")
     ] = field(default=None, repr=False)
+    redis_url: Annotated[
+        str | None, Meta(description="Redis that several gateways share; unset: SQLite, for one gateway")
+    ] = field(default=None, repr=False)
+    redis_prefix: Annotated[
+        _Prefix, Meta(description="What every key there begins with; gateways that share have the same")
+    ] = "tideboard"
+    redis_replicas: Annotated[
+        int, Meta(ge=0, le=5, description="Replicas of Redis that must have a write before it is answered")
+    ] = 0
+    redis_ca_file: Annotated[
+        Path | None,
+        Meta(description="PEM file with the authority that signed Redis's certificate; unset: the system's"),
+    ] = None
+    redis_cert_file: Annotated[
+        Path | None, Meta(description="PEM file with the certificate that we show to Redis, if it asks for one")
+    ] = None
+    redis_key_file: Annotated[
+        Path | None, Meta(description="PEM file with the key of that certificate; unset: it is in the same file")
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least severe message that is logged")
     ] = "info"
@@ -177,6 +203,13 @@ class Settings:
         """Tell whether the operator has said what to tell friends by, rather than leaving it to the first run."""
         return bool(self.secret or self.api_key or self.token_public_key or self.token_jwks_url)
 
+    @property
+    def hidden(self) -> tuple[str | None, ...]:
+        """Return what may appear in no log. A password of three letters would take half of every line along."""
+        url = self.redis_url
+        passwords = [word for word in parse_redis_url(url).secrets if len(word) > 3] if url else []
+        return (self.secret, self.api_key, self.gateway_token, url, *passwords)
+
 
 @dataclass(frozen=True)
 class SettingLine:
@@ -203,12 +236,8 @@ def load_settings(*, cwd: Path, environ: Mapping[str, str]) -> Settings:
     """
     found = {**_from_file(cwd, environ), **_from_environment(environ)}
     settings = Settings(**found)
-    key = settings.token_public_key
-    return replace(
-        settings,
-        data_dir=cwd / settings.data_dir.expanduser(),
-        token_public_key=None if key is None else cwd / key.expanduser(),
-    )
+    paths = {key: getattr(settings, key) for key in KEYS if _kind_of(key) is Path}
+    return replace(settings, **{key: cwd / path.expanduser() for key, path in paths.items() if path is not None})
 
 
 def variable_of(key: str) -> str:
@@ -280,11 +309,20 @@ def _convert(key: str, value: Any, *, name: str) -> Any:
     try:
         converted = msgspec.convert(value, _HINTS[key], dec_hook=_to_path)
     except (msgspec.ValidationError, ValueError):
-        shown = "" if key in _SECRETS else f" is {value!r}; it"
+        shown = "" if key in _SECRETS or key == "redis_url" else f" is {value!r}; it"
         raise ConfigError(f"{name}{shown} has to be {_expectation(key)}.") from None
     if key in _ADDRESSES and not _is_address(converted):
         raise ConfigError(f"{name} is {converted!r}; it has to be an address such as http://gateway:8601.")
+    if key == "redis_url" and converted is not None:
+        _require_redis_url(converted, name=name)
     return converted.rstrip("/") if key == "gateway_url" else converted
+
+
+def _require_redis_url(text: str, *, name: str) -> None:
+    try:
+        parse_redis_url(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} {error}.") from None
 
 
 def _to_path(kind: type, value: Any) -> Any:
@@ -327,7 +365,7 @@ def _expectation(key: str) -> str:
         return f"{noun} from {meta.ge} to {meta.le}"
     if meta.gt is not None:
         return f"{noun} above {meta.gt}, up to {meta.le}"
-    return {"secret": f"{noun} of at least 32 characters", "api_key": f"{noun} of at least 8 characters"}.get(key, noun)
+    return noun + _ENDS.get(key, "")
 
 
 def _shown(key: str, value: Any) -> str:
@@ -337,4 +375,6 @@ def _shown(key: str, value: Any) -> str:
         return (f"{len(value)} of them" if isinstance(value, list) else ", ".join(value)) if value else "unset"
     if key in _SECRETS:
         return "•••"
+    if key == "redis_url":
+        return masked(value)
     return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

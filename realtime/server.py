@@ -108,7 +108,7 @@ def compose() -> Process:
     set_up(
         level=settings.log_level,
         is_json=settings.log_format == "json",
-        hidden=(settings.secret, settings.api_key, settings.gateway_token),
+        hidden=settings.hidden,
     )
     if not (has_sign_in or is_loopback(st.get_option("server.address") or "")):
         _LOG.warning(_OPEN_PAGES)

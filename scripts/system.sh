@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to what the tests need of the system: Chromium, and node with npm. Installs it on Debian when root, else
-# says in one line what to install.
+# Sees to what the tests need of the system: Chromium, node with npm, and a Redis. Installs it on Debian when root,
+# else says in one line what to install.
 set -eu
 
 missing=""
@@ -19,6 +19,7 @@ need() {
 need chromium chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable
 need nodejs node
 need npm npm
+need redis-server redis-server valkey-server
 
 if [ -z "$missing" ]; then
     exit 0

@@ -39,6 +39,6 @@ def gateway(host: str, port: int, data: Path | None) -> None:
     set_up(
         level=settings.log_level,
         is_json=settings.log_format == "json",
-        hidden=(settings.secret, settings.api_key, settings.gateway_token),
+        hidden=settings.hidden,
     )
     serve(settings, host=host, port=port, on_listening=lambda address: click.echo(f"Tideboard's gateway: {address}"))
