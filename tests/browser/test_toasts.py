@@ -58,6 +58,26 @@ def test_three_stand_and_more_lead_to_the_centre(reader: Reader) -> None:
     expect(toasts(page)).to_have_count(0)
 
 
+def test_a_narrow_page_shows_the_worst_of_them_and_counts_the_others(reader: Reader) -> None:
+    """Three would cover half of it; when one goes the next stands, and a wide page shows all again."""
+    page = reader.open()
+    page.set_viewport_size({"width": 639, "height": 844})
+    *_, older, newest = reader.send_many(4, "error")
+    expect(toast(page, newest)).to_be_visible()
+    expect(toaster(page).get_by_role("button", name="3 more")).to_be_visible()
+    reader.send("warning")
+    expect(toaster(page).locator("button.all")).to_have_text("+4 more")
+    expect(toasts(page)).to_have_count(1)
+    page.keyboard.press("F6")
+    page.keyboard.press("Escape")
+    expect(toast(page, older).get_by_role("button", name="Dismiss")).to_be_focused()
+    expect(toasts(page)).to_have_count(1)
+    page.set_viewport_size({"width": 640, "height": 844})
+    expect(toasts(page)).to_have_count(1)
+    page.mouse.click(300, 20)
+    expect(toasts(page)).to_have_count(2)
+
+
 def test_an_info_goes_after_five_seconds_a_warning_after_ten_an_error_stays(reader: Reader) -> None:
     """Counted by the page's own clock."""
     page = reader.open(has_clock=True)

@@ -43,6 +43,6 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offse
 .close:hover { background: var(--st-background-color); color: var(--st-text-color); }
 .life { position: absolute; left: 0; bottom: 0; width: 100%; height: 2px; background: var(--tone); opacity: 0.55; transform-origin: left; }
 ${noteCss}
-@media (max-width: 560px) { .tb { right: 12px; bottom: 12px; } .message { -webkit-line-clamp: 2; } }
+@media (max-width: 639px) { .tb { right: 12px; bottom: 12px; } .message { -webkit-line-clamp: 2; } }
 @media (prefers-reduced-motion: reduce) { .toast, .toast.leaving { animation: none; } .life { display: none; } }
 `;

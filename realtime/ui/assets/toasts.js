@@ -1,6 +1,6 @@
 // The toaster: draws the plan of realtime/notifications/toasts.py in the one tab that leads. Time stands still while the
 // pointer or the focus is on it and while the page can't be seen; nothing moves under the pointer; focus is never moved
-// unless somebody asked for it (F6). Text of events is only ever text.
+// unless somebody asked for it (F6). A narrow page has room for one, the others wait. Text of events is only ever text.
 
 import { watchRefusals } from "./acts.js";
 import { follow } from "./channel.js";
@@ -16,7 +16,9 @@ import { ToastCard } from "./toast_card.js";
 const LEVEL = 1000090; // over dialogs
 const LINGER_MS = 3000; // how long a tab goes on that has lost its channel: it mostly has it back at once
 const DONE = { acknowledge: "Acknowledged.", snooze: "Snoozed for an hour.", read: "Marked read.", done: "Marked done." };
+const RANKS = ["info", "success", "warning", "error", "critical"];
 const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const narrowness = matchMedia("(max-width: 639px)"); // three would cover half of a phone
 let toaster = null;
 
 /** Say what somebody has just done, and offer for 8 s to take it back. `id` is the command's. */
@@ -60,6 +62,7 @@ class Toaster {
     root.append(this.root);
     this.cards = new Map(); // key -> card, the oldest first
     this.ended = new Map(); // key -> shownAt of a toast whose time was over here, until the plan has dropped it
+    this.said = new Set(); // keys that were announced, until the plan has dropped them
     this.isUnder = { pointer: false, focus: false };
     this.leads = false;
     this.listen();
@@ -77,6 +80,7 @@ class Toaster {
     this.root.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("visibilitychange", () => this.settle());
     document.addEventListener("keydown", (event) => this.jump(event));
+    narrowness.addEventListener("change", () => this.settle());
   }
 
   update(component) {
@@ -138,13 +142,12 @@ class Toaster {
     if (!this.isShowing) return this.clear();
     const planned = this.value.toasts.filter(({ key, shownAt }) => this.ended.get(key) !== shownAt);
     for (const toast of planned) this.cards.get(toast.key)?.fill(toast);
-    const waiting = this.isHeld ? planned.filter(({ key }) => !this.cards.has(key)).length : 0;
-    if (!this.isHeld) this.arrange(planned);
+    if (!this.isHeld) this.arrange(narrowness.matches ? foremost(planned) : planned);
     this.forget();
     const isStill = this.isHeld || document.hidden;
     for (const card of this.cards.values()) isStill ? card.hold() : card.go();
     this.root.dataset.held = String(isStill);
-    const count = this.value.more + waiting;
+    const count = this.value.more + planned.filter(({ key }) => !this.cards.has(key)).length;
     say(this.more, count ? `+${count} more` : "");
     this.more.hidden = count === 0;
     this.more.setAttribute("aria-label", `${count} more: open the notification centre`);
@@ -164,11 +167,12 @@ class Toaster {
       this.cards.set(toast.key, card);
       this.list.append(card.element);
     }
-    this.announce(fresh);
+    this.announce(fresh.filter(({ key }) => !this.said.has(key)));
   }
 
   /** Say new toasts once. What is critical is said by the banner; only what asks for action interrupts. */
   announce(fresh) {
+    for (const { key } of fresh) this.said.add(key);
     const text = (toasts) => toasts.map(({ severityWord, title, message }) => `${severityWord}: ${title}. ${message.slice(0, 200)}`);
     const urgent = text(fresh.filter(({ severity }) => severity === "error"));
     const polite = text(fresh.filter(({ severity }) => severity !== "error" && severity !== "critical"));
@@ -180,6 +184,7 @@ class Toaster {
   forget() {
     const planned = new Set(this.value.toasts.map(({ key, shownAt }) => `${shownAt} ${key}`));
     for (const [key, shownAt] of this.ended) if (!planned.has(`${shownAt} ${key}`)) this.ended.delete(key);
+    for (const key of this.said) if (!this.value.toasts.some((toast) => toast.key === key)) this.said.delete(key);
   }
 
   end(card) {
@@ -207,9 +212,10 @@ class Toaster {
     const next = all[all.indexOf(card) + 1] ?? all[all.indexOf(card) - 1];
     this.ended.set(key, shownAt);
     this.remove(key, card);
-    if (hadFocus) (next?.close ?? this.cameFrom)?.focus();
+    if (hadFocus) next?.close.focus();
     if (!this.cards.size) this.isUnder = { pointer: false, focus: false };
     this.settle();
+    if (hadFocus && !next) ([...this.cards.values()].at(-1)?.close ?? this.cameFrom)?.focus();
   }
 
   remove(key, card) {
@@ -255,6 +261,12 @@ class Toaster {
     this.value = null;
     this.clear();
   }
+}
+
+/** Choose the one that stands where there is room for one: the worst, and of equal ones the newest. */
+function foremost(planned) {
+  const rank = ({ severity }) => RANKS.indexOf(severity);
+  return planned.length ? [planned.reduce((worst, toast) => (rank(toast) < rank(worst) ? worst : toast))] : [];
 }
 
 function deepActive() {
