@@ -25,7 +25,7 @@ class Splitter:
     """Cuts one direction of one connection into pieces; all pieces together are the stream."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()  # grows and shrinks in place: a long frame may come byte by byte
         self._has_head = False
         self._is_upgraded = False
 
@@ -38,8 +38,12 @@ class Splitter:
 
     def rest(self) -> bytes:
         """Return what is no complete piece at the end of the stream."""
-        rest, self._buffer = self._buffer, b""
-        return rest
+        return self._take(len(self._buffer))
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
 
     def _pieces(self) -> Iterator[Piece]:
         if not self._has_head:
@@ -48,8 +52,7 @@ class Splitter:
                 return
             yield Piece(head)
         while self._is_upgraded and (size := _frame_size(self._buffer)):
-            frame, self._buffer = self._buffer[:size], self._buffer[size:]
-            yield Piece(frame, is_frame=True)
+            yield Piece(self._take(size), is_frame=True)
         if not self._is_upgraded and self._buffer:
             yield Piece(self.rest())
 
@@ -63,7 +66,7 @@ class Splitter:
         self._has_head = True
         if not may_become_one or end < 0:
             return self.rest()
-        head, self._buffer = buffer[: end + 4], buffer[end + 4 :]
+        head = self._take(end + 4)
         self._is_upgraded = asks_for_upgrade(head)
         return head
 
@@ -84,17 +87,17 @@ def spoilt(frame: bytes) -> bytes:
     return frame[:start] + bytes([frame[start] ^ _SPOIL]) + frame[start + 1 :]
 
 
-def _agrees(buffer: bytes, beginning: bytes) -> bool:
+def _agrees(buffer: bytearray, beginning: bytes) -> bool:
     return buffer[: len(beginning)] == beginning[: len(buffer)]
 
 
-def _content_at(frame: bytes) -> int:
+def _content_at(frame: bytes | bytearray) -> int:
     """Return where the content begins, by the length of the length and the mask."""
     wide = {126: 2, 127: 8}.get(frame[1] & 0x7F, 0)
     return 2 + wide + (4 if frame[1] & _MASKED else 0)
 
 
-def _frame_size(buffer: bytes) -> int:
+def _frame_size(buffer: bytearray) -> int:
     """Return the size of the frame that the buffer begins with, 0 while it isn't all there."""
     if len(buffer) < 2 or len(buffer) < _content_at(buffer):
         return 0
