@@ -51,6 +51,7 @@ class Filters {
     this.root.append(bar, menus, this.chips);
     parent.append(make("style", "", css), this.root);
     this.place = {};
+    this.sent = []; // keys of places that the page was told and hasn't shown yet, oldest first
     this.listen();
   }
 
@@ -75,19 +76,30 @@ class Filters {
   update(component) {
     this.component = component;
     const { place = {} } = component.data.options ?? {};
-    const isOther = JSON.stringify(place) !== this.told;
-    this.told = JSON.stringify(place);
-    if (isOther) this.place = { ...place };
+    this.hear(place);
     this.unfollow = follow(this.root, component.data, (value) => this.paint(value), { ignoresHold: true });
     if (this.value) this.mark();
+  }
+
+  /** Take over what the page shows; but not what it shows on our word, which newer choices may have overtaken. */
+  hear(place) {
+    const key = keyOf(place);
+    const isOther = key !== this.heard;
+    const answered = this.sent.lastIndexOf(key);
+    this.heard = key;
+    if (answered >= 0) return void this.sent.splice(0, answered + 1);
+    if (!isOther) return;
+    this.sent.length = 0;
+    this.place = { ...place };
   }
 
   /** Take over a change at once, and tell the page. */
   go(change) {
     const next = { ...this.place, ...change };
     for (const [name, value] of Object.entries(next)) if (!value) delete next[name];
-    if (JSON.stringify(next) === JSON.stringify(this.place)) return;
+    if (keyOf(next) === keyOf(this.place)) return;
     this.place = next;
+    this.sent.push(keyOf(next));
     this.component.setTriggerValue("changed", next);
     if (this.value) this.mark();
   }
@@ -162,6 +174,10 @@ class Filters {
     clearTimeout(this.typing);
     this.unfollow?.();
   }
+}
+
+function keyOf(place) {
+  return JSON.stringify(Object.keys(place).sort().map((name) => [name, String(place[name])]));
 }
 
 function makeMenu(name) {
