@@ -59,6 +59,29 @@ def test_a_folder_may_be_absolute_or_begin_at_home(tmp_path: Path, monkeypatch: 
     assert _load(tmp_path, toml='data_dir = "here"').data_dir == tmp_path / "here"
 
 
+def test_a_redis_url_never_shows_its_password(tmp_path: Path) -> None:
+    """Not when it is shown, not in a representation, not when it is wrong; and the log hides it."""
+    settings = _load(tmp_path, REDIS_URL="redis://ann:hidden-word@redis:6379/1")
+    [line] = [line for line in explain(settings) if line.key == "redis_url"]
+    assert line.value == "redis://ann:•••@redis:6379/1"
+    assert "hidden-word" not in repr(settings)
+    assert {"hidden-word", settings.redis_url} <= set(settings.hidden)
+    assert "abc" not in _load(tmp_path, REDIS_URL="redis://ann:abc@redis").hidden, "every abc would go from the log"
+    for wrong in ("redis://ann:hidden-word@redis:port", "redis//ann:hidden-word@redis"):
+        with pytest.raises(ConfigError) as caught:
+            _load(tmp_path, REDIS_URL=wrong)
+        assert str(caught.value).startswith("TIDEBOARD_REDIS_URL has ")
+        assert "hidden-word" not in str(caught.value)
+
+
+def test_the_files_for_tls_start_at_the_working_folder(tmp_path: Path) -> None:
+    """As every relative path does."""
+    settings = _load(tmp_path, toml='redis_ca_file = "ca.pem"', REDIS_CERT_FILE="/etc/ours.pem")
+    assert settings.redis_ca_file == tmp_path / "ca.pem"
+    assert settings.redis_cert_file == Path("/etc/ours.pem")
+    assert settings.redis_key_file is None
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -75,6 +98,9 @@ def test_a_folder_may_be_absolute_or_begin_at_home(tmp_path: Path, monkeypatch: 
         ({"SECRET": "short"}, "TIDEBOARD_SECRET has to be a text of at least 32 characters."),
         ({"TOKEN_JWKS_URL": "id.example/keys"}, "TIDEBOARD_TOKEN_JWKS_URL is 'id.example/keys'"),
         ({"GATEWAY_URL": "gateway:8601"}, "TIDEBOARD_GATEWAY_URL is 'gateway:8601'; it has to be an address"),
+        ({"REDIS_URL": "localhost:6379"}, "TIDEBOARD_REDIS_URL has to begin like redis://host:6379/0"),
+        ({"REDIS_PREFIX": "{a}"}, "has to be a text of 1 to 64 letters, digits, dots, underscores, colons or hyphens."),
+        ({"REDIS_REPLICAS": "9"}, "TIDEBOARD_REDIS_REPLICAS is 9; it has to be a whole number from 0 to 5."),
         ({"GATEWAY_URL": "http://host:port"}, "it has to be an address"),
         ({"GATEWAY_URL": "http://[::1"}, "it has to be an address"),
         ({"LOG_LEVEL": "loud"}, "has to be debug or info or warning or error."),

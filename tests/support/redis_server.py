@@ -29,6 +29,15 @@ KEPT: Final = {"save": '""', "appendonly": "yes", "appendfsync": "everysec"}
 """Settings of a server that keeps what it has in an append-only file."""
 
 
+_OPERATIONS: Final = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def documented_user() -> str:
+    """Return the ACL line that docs/operations.md gives, for the user `tideboard` with the password `password`."""
+    [line] = [line for line in _OPERATIONS.read_text().splitlines() if line.startswith("user tideboard ")]
+    return line
+
+
 def programs() -> dict[str, Path]:
     """Find what can be started: `redis`, and `valkey` where there is one (also by $TIDEBOARD_TEST_VALKEY)."""
     named = {"redis": shutil.which("redis-server"), "valkey": shutil.which("valkey-server")}

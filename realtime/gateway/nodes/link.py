@@ -80,9 +80,9 @@ class Link:
             client = self._client
             if client is None or (failed is not None and failed is not client):
                 return
+            # Not closed here: other threads may be in the middle of a command. It goes with the last who uses it.
             self._client = None
             self._place = None
-        client.close()
 
     def check(self) -> None:
         """See at the start that this Redis will do. Raises StartError if it won't, StorageError if it isn't there."""
@@ -96,8 +96,11 @@ class Link:
         return words(error, where=self.where, secrets=self._secrets)
 
     def close(self) -> None:
-        """Close what isn't in use; commands that are under way end as they end."""
-        self.find_again()
+        """Close all connections, but for followers': those are their callers'. What is under way fails."""
+        with self._lock:
+            client, self._client, self._place = self._client, None, None
+        if client is not None:
+            client.close()
 
     def _found(self) -> Redis:
         place = self._finder.find()

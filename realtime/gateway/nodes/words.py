@@ -1,6 +1,6 @@
 """Says in one sentence what went wrong with Redis and what to do. Pure; no password is ever in a sentence.
 
-Redis's own words are trusted for a line, since they name commands and keys; redis-py's aren't shown at all.
+Redis's own words are trusted for a line, since they name commands and keys; redis-py's aren't shown.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def _forbidden(where: str, line: str) -> str:
     return f"Redis at {where} doesn't let our user do that ({line}): give it the ACL line in docs/operations.md."
 
 
-def _login_refused(where: str, _error: BaseException) -> str:
+def _login_refused(where: str, error: BaseException) -> str:
+    if "required" in str(error):
+        return f"Redis at {where} asks for a login: put user and password of its ACL into redis_url."
     return f"Redis at {where} refuses our login: correct user and password in redis_url, or the user there (ACL LIST)."
 
 
@@ -114,8 +116,6 @@ _BY_CLASS: Final[tuple[tuple[type[BaseException], Callable[[str, BaseException],
     (redis_errors.ConnectionError, _away),
 )
 _BY_CODE: Final[dict[str, Callable[[str], str]]] = {
-    "NOAUTH": lambda where: f"Redis at {where} asks for a login: put user and password of its ACL into redis_url.",
-    "WRONGPASS": lambda where: _login_refused(where, Exception()),
     "MISCONF": lambda where: f"Redis at {where} can't write to its disk: free space there, and see its log.",
     "NOREPLICAS": lambda where: f"Redis at {where} has too few replicas (min-replicas-to-write): bring them back.",
     "BUSY": lambda where: f"Redis at {where} is busy with a script: it goes on by itself, or by SCRIPT KILL there.",
