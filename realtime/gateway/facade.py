@@ -55,8 +55,9 @@ from realtime.gateway.notifier import Notifier
 from realtime.gateway.permits import Permits
 from realtime.gateway.ports import Log
 from realtime.gateway.records import Stored
-from realtime.gateway.revocations import FILE_NAME as REVOCATIONS_NAME
 from realtime.gateway.revocations import Revocations
+from realtime.gateway.revocations_file import FILE_NAME as REVOCATIONS_NAME
+from realtime.gateway.revocations_file import RevocationFile
 from realtime.gateway.role_tables import rights_from
 from realtime.gateway.schema import LOG_NAME
 from realtime.gateway.secret import secret_of
@@ -191,7 +192,7 @@ class Gateway:
 
     @contextmanager
     def _remembered(self, folder: Path) -> Iterator[Revocations]:
-        revocations = Revocations.open(folder / REVOCATIONS_NAME, now=self._now)
+        revocations = RevocationFile.open(folder / REVOCATIONS_NAME, now=self._now)
         try:
             yield revocations
         finally:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from realtime.gateway import audit_file, derived_file, flags, revocations, schema
+from realtime.gateway import audit_file, derived_file, flags, revocations_file, schema
 from realtime.migrations import check_format
 
 FORMATS: Final = {
     schema.LOG_NAME: len(schema.STEPS),
     audit_file.FILE_NAME: len(audit_file.STEPS),
-    revocations.FILE_NAME: len(revocations.STEPS),
+    revocations_file.FILE_NAME: len(revocations_file.STEPS),
     flags.FILE_NAME: len(flags.STEPS),
     derived_file.FILE_NAME: len(derived_file.STEPS),
 }

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from realtime.config import Settings
 from realtime.errors import CommandError, EventError
 from realtime.gateway.asking import current_asker
-from realtime.gateway.flags import FlagFile
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.requests import read_json, reply
+from realtime.gateway.switchboard import Switchboard
 from realtime.hub.notes import Notes
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET, Flag, Flags, FlagsTold, FlagTold
@@ -37,7 +37,7 @@ class FlagRoutes:
     """Tells and switches flags."""
 
     def __init__(
-        self, flags: FlagFile, *, settings: Settings, audit: Notes, is_open: bool, pulse: Pulse = PULSE
+        self, flags: Switchboard, *, settings: Settings, audit: Notes, is_open: bool, pulse: Pulse = PULSE
     ) -> None:
         """`is_open`: there is nothing to tell an administrator by, so whoever is let in is one."""
         self._flags = flags

@@ -19,7 +19,6 @@ from realtime.config import Settings
 from realtime.errors import ConflictError, EventError, NoticeError, ReadOnly, StorageError
 from realtime.gateway.asking import current_asker
 from realtime.gateway.bodies import Kind, Malformed, excerpt_of, items_of
-from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.lens import Lens
 from realtime.gateway.noting import note_refused, note_stored
 from realtime.gateway.ports import Log
@@ -27,6 +26,7 @@ from realtime.gateway.records import Accepted, Refusal, Stored
 from realtime.gateway.restricted import Restricted
 from realtime.gateway.rights import EVERYTHING, Profile
 from realtime.gateway.shelf import OWN_SOURCE
+from realtime.gateway.switchboard import Switches, Untouched
 from realtime.hub.gate import Gate
 from realtime.notifications.commands import read_command
 from realtime.protocol.channels import USERS, inbox_of

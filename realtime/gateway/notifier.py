@@ -18,13 +18,13 @@ import msgspec
 
 from realtime import metrics
 from realtime.errors import StorageError
-from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.judge import Judge, Verdict
 from realtime.gateway.ports import Log
 from realtime.gateway.records import Accepted, Along, Stored
 from realtime.gateway.retelling import earlier_document, pages_since, remembered
 from realtime.gateway.rights import Rights
 from realtime.gateway.shelf import OWN_SOURCE
+from realtime.gateway.switchboard import Switches, Untouched
 from realtime.notifications.commands import Add, Command, command_value
 from realtime.notifications.rules import Rule
 from realtime.protocol.channels import collection_of, inbox_channel, inbox_of

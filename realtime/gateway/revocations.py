@@ -1,39 +1,24 @@
 """Remembers which tokens and which people are out, whatever else they bring. Checks no token itself.
 
-Asked in memory, kept in SQLite: what was taken back stays so through a restart. Threads: the event loop's; the disk is
-written on another.
+Asked in memory, kept elsewhere: what was taken back stays so through a restart. Threads: the event loop's; what keeps
+it is called on another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Collection
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from realtime.errors import StartError, StorageError
-from realtime.gateway.schema import storage_error
-from realtime.migrations import bring_up_to_date
+from realtime.errors import StorageError
 
-FILE_NAME: Final = "access.db"
 MOST_BARS: Final = 100_000
-_BUSY_S: Final = 2.0
 Kind: TypeAlias = Literal["token", "user", "block"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 PEOPLE: Final[tuple[Kind, ...]] = ("user", "block")
-
-STEPS: Final = (
-    """
-CREATE TABLE bars (
-    kind TEXT NOT NULL, name TEXT NOT NULL, at REAL NOT NULL, until REAL, PRIMARY KEY (kind, name)
-) WITHOUT ROWID;
-""",
-)
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -48,40 +33,28 @@ class Bar(msgspec.Struct, frozen=True):
     until: float | None = None
 
 
-class Revocations:
+class Revocations(ABC):
     """The list of what is out."""
 
-    def __init__(self, connection: sqlite3.Connection, *, now: Callable[[], float]) -> None:
-        self._connection = connection
+    def __init__(self, bars: Iterable[Bar], *, now: Callable[[], float]) -> None:
         self._now = now
-        self._disk = threading.Lock()
-        self._bars: dict[tuple[Kind, str], Bar] = {}
+        self._bars: dict[tuple[Kind, str], Bar] = {(bar.kind, bar.name): bar for bar in bars}
         self.on_bar: Callable[[Bar], None] = lambda _: None
-        """Called with what has just been barred, before it is on the disk."""
+        """Called with what has just been barred, before it is kept."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after `on_bar`, and when something is lifted."""
-        for kind, name, at, until in connection.execute("SELECT kind, name, at, until FROM bars"):
-            self._bars[kind, name] = Bar(kind, name, at, until)
 
-    @classmethod
-    def open(cls, path: Path, *, now: Callable[[], float]) -> Revocations:
-        """Open the file, made anew for its owner alone if there is none. Raises StartError, one sentence."""
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
-        except (OSError, sqlite3.Error) as error:
-            raise StartError(_words(path, error)) from error
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            bring_up_to_date(connection, path, steps=STEPS)
-            return cls(connection, now=now)
-        except sqlite3.Error as error:
-            connection.close()
-            raise StartError(_words(path, error)) from error
-        except StartError:
-            connection.close()
-            raise
+    @abstractmethod
+    def _keep(self, bar: Bar) -> None:
+        """Keep what is out, durably. Raises StorageError."""
+
+    @abstractmethod
+    def _let_go(self, bar: Bar) -> None:
+        """Keep no longer what is lifted. Raises StorageError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of where it is kept."""
 
     def is_revoked(self, token: str, *, user: str, issued_at: float | None) -> bool:
         """Tell whether a token (by its id) was taken back, or all that its user had up to some moment.
@@ -112,41 +85,22 @@ class Revocations:
         made = self._bars[kind, name] = Bar(kind, name, self._now(), until)
         self.on_bar(made)
         self.on_change()
-        await asyncio.to_thread(
-            self._write, "INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)", (kind, name, made.at, until)
-        )
+        await asyncio.to_thread(self._keep, made)
         return made
 
     async def lift(self, kind: Kind, name: str) -> bool:
         """Let a token or user in again; returns whether it was out. Raises StorageError, and then it still is."""
-        if (kind, name) not in self._bars:
+        bar = self._bars.get((kind, name))
+        if bar is None:
             return False
-        await asyncio.to_thread(self._write, "DELETE FROM bars WHERE kind = ? AND name = ?", (kind, name))
+        await asyncio.to_thread(self._let_go, bar)
         self._bars.pop((kind, name), None)
         self.on_change()
         return True
 
-    def close(self) -> None:
-        """Close the file."""
-        with self._disk:
-            self._connection.close()
-
     def _forget_expired(self) -> None:
-        """Forget tokens that have expired anyway; the disk is told at the next start's reading."""
+        """Forget tokens that have expired anyway; where they are kept it is done with what is kept next."""
         now = self._now()
         for key, bar in list(self._bars.items()):
             if bar.until is not None and bar.until < now:
                 del self._bars[key]
-
-    def _write(self, statement: str, values: tuple[str | float | None, ...]) -> None:
-        with self._disk:
-            try:
-                self._connection.execute(statement, values)
-                self._connection.execute("DELETE FROM bars WHERE until < ?", (self._now(),))
-            except sqlite3.Error as error:
-                raise storage_error(error) from error
-
-
-def _words(path: Path, error: Exception) -> str:
-    why = error.strerror if isinstance(error, OSError) else error
-    return f"The list of revoked tokens {path} can't be opened ({why}); check the data folder, don't delete the file."

@@ -18,7 +18,6 @@ from realtime.gateway.access import Access, Identity, is_barred_by
 from realtime.gateway.asking import Asker, asker_of, asking
 from realtime.gateway.audience import Audience
 from realtime.gateway.bodies import decode_item, excerpt_of
-from realtime.gateway.flags import Switches, Untouched
 from realtime.gateway.greeting import IngestRequest, decoded, person_of, read_greeting
 from realtime.gateway.http_access import bearer_in
 from realtime.gateway.ingest import Ingest, Report
@@ -30,6 +29,7 @@ from realtime.gateway.redelivery import AckRequest, Redeliverer, consumer_of
 from realtime.gateway.revocations import Bar
 from realtime.gateway.rights import Sight
 from realtime.gateway.sharing import SharedReads
+from realtime.gateway.switchboard import Switches, Untouched
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.hub.gate import Gate
 from realtime.metrics import RECOVERIES

@@ -18,7 +18,8 @@ from realtime.config import Settings
 from realtime.errors import CommandError, Disconnect, StartError
 from realtime.gateway.access import LEEWAY_S, Access, Identity, is_barred_by
 from realtime.gateway.keys import AGAIN_AFTER_S, MAX_AGE_S, FixedKey, Jwks, Keys
-from realtime.gateway.revocations import Bar, Revocations
+from realtime.gateway.revocations import Bar
+from realtime.gateway.revocations_file import RevocationFile
 from tests.gateway.tokens import (
     AUDIENCE,
     ISSUER,
@@ -49,9 +50,9 @@ def code_of(call: Callable[[], object]) -> int:
 
 
 @pytest.fixture
-def bars(tmp_path: Path) -> Iterator[Revocations]:
+def bars(tmp_path: Path) -> Iterator[RevocationFile]:
     """Open an empty list of revocations."""
-    opened = Revocations.open(tmp_path / "access.db", now=lambda: NOW)
+    opened = RevocationFile.open(tmp_path / "access.db", now=lambda: NOW)
     yield opened
     opened.close()
 
@@ -182,7 +183,7 @@ def test_a_replayed_refresh_is_refused() -> None:
     assert access.identify(second, now=NOW).user == "ann"
 
 
-def test_what_is_revoked_or_blocked_is_refused(bars: Revocations) -> None:
+def test_what_is_revoked_or_blocked_is_refused(bars: RevocationFile) -> None:
     """A token by its id, with or without a jti; all of a user's so far; a user altogether."""
     access = Access(secret=SECRET, revocations=bars)
     named, plain = token(sub="ann", jti="t1"), token(sub="ann", pad=1)
@@ -290,7 +291,7 @@ def test_a_public_key_that_cant_be_used_stops_the_start(tmp_path: Path, content:
         FixedKey.read(tmp_path / "nowhere.pem")
 
 
-def test_settings_say_whether_tokens_are_required(bars: Revocations) -> None:
+def test_settings_say_whether_tokens_are_required(bars: RevocationFile) -> None:
     """As soon as there is anything to tell friends by."""
 
     def is_open(**settings: Any) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from realtime.config import Settings
 from realtime.errors import StartError, StorageError
-from realtime.gateway.revocations import FILE_NAME, Revocations
+from realtime.gateway.revocations_file import FILE_NAME, RevocationFile
 from realtime.gateway.secret import FILE_NAME as SECRET_NAME
 from realtime.gateway.secret import secret_of
 from tests.gateway.making import envelope
@@ -245,7 +245,7 @@ def test_revocations_outlive_a_restart_and_are_for_the_owners_eyes(tmp_path: Pat
     """Those of expired tokens are forgotten, in memory and on the disk."""
     now = [1000.0]
     path = tmp_path / FILE_NAME
-    bars = Revocations.open(path, now=lambda: now[0])
+    bars = RevocationFile.open(path, now=lambda: now[0])
 
     async def put() -> None:
         await bars.bar("token", "short", until=1010.0)
@@ -254,7 +254,7 @@ def test_revocations_outlive_a_restart_and_are_for_the_owners_eyes(tmp_path: Pat
     asyncio.run(put())
     bars.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    bars = Revocations.open(path, now=lambda: now[0])
+    bars = RevocationFile.open(path, now=lambda: now[0])
     assert bars.is_revoked("short", user="", issued_at=None)
     assert bars.is_blocked("ann")
     now[0] = 1011.0
@@ -270,7 +270,7 @@ def test_revocations_outlive_a_restart_and_are_for_the_owners_eyes(tmp_path: Pat
 
 def test_what_cant_be_kept_is_said_and_holds_all_the_same(tmp_path: Path) -> None:
     """Until a restart."""
-    bars = Revocations.open(tmp_path / FILE_NAME, now=lambda: 1.0)
+    bars = RevocationFile.open(tmp_path / FILE_NAME, now=lambda: 1.0)
     bars.close()
     with pytest.raises(StorageError):
         asyncio.run(bars.bar("block", "ann"))
@@ -281,7 +281,7 @@ def test_a_list_that_cant_be_read_stops_the_start(tmp_path: Path) -> None:
     """Rather than letting everybody in again."""
     (tmp_path / FILE_NAME).write_bytes(b"rubbish" * 200)
     with pytest.raises(StartError, match="revoked tokens"):
-        Revocations.open(tmp_path / FILE_NAME, now=lambda: 1.0)
+        RevocationFile.open(tmp_path / FILE_NAME, now=lambda: 1.0)
 
 
 def test_the_secret_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from realtime.client.outbox_file import FILE_NAME as OUTBOX_NAME
 from realtime.client.outbox_file import STEPS as OUTBOX_STEPS
 from realtime.client.outbox_file import OutboxFile
 from realtime.errors import StartError
-from realtime.gateway import audit_file, derived_file, flags, revocations, schema
+from realtime.gateway import audit_file, derived_file, flags, revocations_file, schema
 from realtime.migrations import bring_up_to_date, check_format, version_of
 from realtime.server import FORMATS
 from tests.gateway.making import NOON, accepted, opened
@@ -61,7 +61,7 @@ def test_a_log_of_every_older_version_is_brought_up_to_date(tmp_path: Path, step
 OPENERS: dict[str, tuple[tuple[str, ...], Callable[[Path], object]]] = {
     "log.db": (schema.STEPS, lambda path: schema.open_writer(path)[0]),
     "audit.db": (audit_file.STEPS, audit_file.AuditFile.open),
-    "access.db": (revocations.STEPS, lambda path: revocations.Revocations.open(path, now=lambda: NOON)),
+    "access.db": (revocations_file.STEPS, lambda path: revocations_file.RevocationFile.open(path, now=lambda: NOON)),
     "flags.db": (flags.STEPS, lambda path: flags.FlagFile.open(path, now=lambda: NOON)),
     "derived.db": (derived_file.STEPS, derived_file.DerivedFile.open),
     OUTBOX_NAME: (OUTBOX_STEPS, OutboxFile.open),
