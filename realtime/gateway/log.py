@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from realtime.gateway import chosen, owed
 from realtime.gateway.checkpointer import Checkpointer
 from realtime.gateway.ledger import Ledger
 from realtime.gateway.ports import PAGE_BYTES
+from realtime.gateway.queue import QUEUE_BYTES, Append, Note
 from realtime.gateway.reader import Reader
 from realtime.gateway.records import (
     MUST_BE_NEW,
@@ -40,7 +41,7 @@ from realtime.gateway.records import (
 )
 from realtime.gateway.schema import channel_and_offset, epoch_of, open_writer, place_of
 from realtime.gateway.shelf import read_inbox_row, read_judged, read_notes
-from realtime.gateway.writer import Append, Errand, Note, Writer
+from realtime.gateway.writer import Errand, Writer
 from realtime.protocol.channels import collection_channel, collection_of
 from realtime.protocol.positions import Position
 
@@ -49,7 +50,6 @@ __all__ = [
     "EventLog", "HistoryPage", "Owed", "Record", "Redelivery", "Refusal", "RefusalRow", "Stored",
 ]  # fmt: skip
 
-QUEUE_BYTES: Final = 33_554_432
 _T = TypeVar("_T")
 
 

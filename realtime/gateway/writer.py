@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from time import perf_counter
@@ -21,59 +20,27 @@ from realtime.gateway.batches import execute_rows
 from realtime.gateway.checkpointer import Checkpointer, checkpoint
 from realtime.gateway.ledger import Ledger
 from realtime.gateway.plan import Draft, Plan, duplicate_key
-from realtime.gateway.records import Accepted, Along, ChannelRow, Refusal, Stored
+from realtime.gateway.queue import EVENT_OVERHEAD_BYTES, Append, Note, TaskQueue
+from realtime.gateway.records import ChannelRow, Refusal, Stored
 from realtime.gateway.schema import document_key, epoch_of, place_of, storage_error
 from realtime.gateway.shelf import INBOX_RETENTION, Shelf
 from realtime.protocol.channels import inbox_of
 from realtime.protocol.positions import Position
 
 _LOG: Final = logging.getLogger(__name__)
-_GROUP_EVENTS: Final = 4096
 _SWEEP_ROWS: Final = 64
-_EVENT_OVERHEAD_BYTES: Final = 256
-
-
-class Append:
-    """Events that are stored together or not at all, what is kept along with them, and who waits for it."""
-
-    __slots__ = ("accepted", "along", "expected", "future", "keys", "size_bytes")
-
-    def __init__(
-        self,
-        accepted: Sequence[Accepted],
-        *,
-        expected: int | None,
-        along: Along | None = None,
-    ) -> None:
-        self.accepted = accepted
-        self.expected = expected
-        self.along = along
-        self.keys: list[bytes] = []
-        self.size_bytes = sum(len(one.raw) + _EVENT_OVERHEAD_BYTES for one in accepted)
-        self.size_bytes += along.size_bytes if along is not None else 0
-        self.future: Future[list[Stored]] = Future()
-
-
-class Note:
-    """Refusals to keep, and who waits for that."""
-
-    __slots__ = ("future", "refusals", "size_bytes")
-
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        self.refusals = refusals
-        self.size_bytes = sum(len(one.reason) + _EVENT_OVERHEAD_BYTES for one in refusals)
-        self.future: Future[None] = Future()
 
 
 class Errand:
     """Something else to do in the transaction, after the appends, and who waits for what it returns."""
 
-    __slots__ = ("future", "run", "size_bytes")
+    __slots__ = ("future", "run", "size_bytes", "weight")
 
-    def __init__(self, run: Callable[[Ledger, int], Any], *, size_bytes: int = _EVENT_OVERHEAD_BYTES) -> None:
+    def __init__(self, run: Callable[[Ledger, int], Any], *, size_bytes: int = EVENT_OVERHEAD_BYTES) -> None:
         """`run` is given the ledger and the time, in Unix milliseconds."""
         self.run = run
         self.size_bytes = size_bytes
+        self.weight = 1
         self.future: Future[Any] = Future()
 
 
@@ -101,7 +68,6 @@ class Writer:
         self._seed = seed
         self._retention_events = retention_events
         self._refusals_kept = refusals_kept
-        self._queue_bytes = queue_bytes
         self._on_commit = on_commit
         self._now = now
         self._channels = _load_channels(connection)
@@ -110,10 +76,7 @@ class Writer:
         self._swept: dict[int, int] = {}
         self._checkpointer = checkpointer
         self._trouble: str | None = None
-        self._waiting: deque[Task] = deque()
-        self._waiting_bytes = 0
-        self._is_closing = False
-        self._changed = threading.Condition()
+        self._queue: TaskQueue[Task] = TaskQueue(queue_bytes)
         self._thread = threading.Thread(target=self._run, name="tideboard-log-writer", daemon=True)
         self._thread.start()
 
@@ -134,25 +97,16 @@ class Writer:
 
     def submit(self, task: Task) -> None:
         """Queue a task. Raises StorageError when the queue is full or the log is closed. Threads: any."""
-        with self._changed:
-            if self._is_closing:
-                raise StorageError("The log is closed, nothing was stored; send it again when the gateway is back.")
-            if self._waiting and self._waiting_bytes + task.size_bytes > self._queue_bytes:
-                raise StorageError("Too much is waiting to be written, nothing was stored; send it again in a moment.")
-            self._waiting.append(task)
-            self._waiting_bytes += task.size_bytes
-            self._changed.notify()
+        self._queue.submit(task)
 
     def close(self) -> None:
         """Write what is waiting, then end. Threads: any but the writer's."""
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify()
+        self._queue.close()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
-            group = self._take()
+            group = self._queue.take()
             if group is None:
                 break
             self._commit(group)
@@ -162,23 +116,6 @@ class Writer:
         self._checkpointer.close()
         checkpoint(self._connection, "TRUNCATE")
         self._connection.close()
-
-    def _take(self) -> list[Task] | None:
-        """Wait for work. Returns what is waiting, None at the end."""
-        with self._changed:
-            while not self._waiting and not self._is_closing:
-                self._changed.wait()
-            if not self._waiting:
-                return None
-            group: list[Task] = []
-            events = 0
-            while self._waiting and events < _GROUP_EVENTS:
-                task = self._waiting.popleft()
-                self._waiting_bytes -= task.size_bytes
-                if task.future.set_running_or_notify_cancel():
-                    group.append(task)
-                    events += _weight_of(task)
-            return group
 
     def _commit(self, group: Sequence[Task]) -> None:
         started = perf_counter()
@@ -343,12 +280,6 @@ class Writer:
         except Exception:
             # The events are durable and readers find them; the writer has to go on whatever a listener does.
             _LOG.exception("the listener to commits failed")
-
-
-def _weight_of(task: Task) -> int:
-    if isinstance(task, Append):
-        return len(task.accepted)
-    return len(task.refusals) if isinstance(task, Note) else 1
 
 
 def _answer(group: Sequence[Task], outcomes: Sequence[Outcome]) -> None:
