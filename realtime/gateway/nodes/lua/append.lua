@@ -1,0 +1,210 @@
+-- Stores what a node has gathered, in one go: for each event its document, its place in the channel's stream with an offset,
+-- and a word to all nodes. Keys: meta, feed, dups, tops, trims, counts, folds, judged, notes, refusals, consumers, criticals,
+-- places, owed, dead, then stream, documents, ids, gone of each channel.
+-- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or -1, [event, ...]], ...], along or nil,
+-- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes]]. An event: [channel's number, duplicate key, id or false,
+-- 0 | 1 put | 2 delete, document, is critical, raw]. Along: [[inbox, offset, fold], ...], {channel: offset}, {note: value}, [gone].
+-- Reply: ["anew"], or ["stored", seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried].
+--#include _fence
+--#include _feed
+--#include _ledger
+local meta, feed, dups, tops, trims, counts, folds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local judged, notes, refusals = KEYS[8], KEYS[9], KEYS[10]
+local ledger = {KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]}
+local FIRST, EACH = 16, 4
+local now_ms, channels, appends, along, refused, bounds = unpack(cmsgpack.unpack(ARGV[1]))
+local now = text(now_ms)
+
+if redis.call('HGET', meta, 'run') ~= run_of_server() then
+  return cmsgpack.pack({'anew'})
+end
+
+redis.call('HSET', meta, 'written', now)  -- and find out by it, before anything else, whether there is room
+
+local states, told, criticals = {}, {}, {}
+
+local function state_of(number)
+  local state = states[number]
+  if not state then
+    local name, at = channels[number][1], FIRST + (number - 1) * EACH
+    state = {
+      name = name, stream = KEYS[at], documents = KEYS[at + 1], ids = KEYS[at + 2], gone = KEYS[at + 3],
+      top = tonumber(redis.call('HGET', tops, name)) or 0, added = 0, count = 0,
+    }
+    states[number] = state
+  end
+  return state
+end
+
+local function version_of(state, id)
+  local kept = redis.call('HGET', state.documents, id)
+  return kept and tonumber(string.match(kept, '^%d+')) or nil
+end
+
+local function change_document(state, id, kind, offset, document)
+  -- Returns the offset of the event before this one about the same document, for its history.
+  local before = version_of(state, id)
+  if kind == 1 then
+    if not before then
+      before = tonumber(redis.call('HGET', state.gone, id))
+      if before then
+        redis.call('HDEL', state.gone, id)
+      end
+      redis.call('ZADD', state.ids, 0, id)
+      state.count = state.count + 1
+    end
+    redis.call('HSET', state.documents, id, text(offset) .. ' ' .. document)
+    return before
+  end
+  if before then
+    redis.call('HDEL', state.documents, id)
+    redis.call('ZREM', state.ids, id)
+    state.count = state.count - 1
+  else
+    before = tonumber(redis.call('HGET', state.gone, id))
+  end
+  redis.call('HSET', state.gone, id, text(offset))
+  return before
+end
+
+local function store(event)
+  local number, key, id, kind, document, is_critical, raw = unpack(event)
+  local known = redis.call('HGET', dups, key)
+  if known then
+    local offset, ms, name = string.match(known, '^(%d+) (%d+) (.*)$')
+    return {name, tonumber(offset), tonumber(ms), true}
+  end
+  local state = state_of(number)
+  local offset = state.top + 1
+  state.top, state.added = offset, state.added + 1
+  local place_in_stream = text(offset)
+  if id then
+    local before = change_document(state, id, kind, offset, document)
+    redis.call(
+      'XADD', state.stream, place_in_stream .. '-0', 'r', raw, 't', now, 'k', key, 'd', id,
+      'p', before and text(before) or '0'
+    )
+  else
+    redis.call('XADD', state.stream, place_in_stream .. '-0', 'r', raw, 't', now, 'k', key)
+  end
+  redis.call('HSET', dups, key, place_in_stream .. ' ' .. now .. ' ' .. state.name)
+  told[#told + 1] = {state.name, offset, now_ms, raw}
+  if is_critical then
+    criticals[#criticals + 1] = {state.name, offset, now_ms, raw}
+  end
+  return {state.name, offset, now_ms, false}
+end
+
+local function conflict(append)
+  -- A repeat is answered before its expectation is looked at: who lost the answer asks again.
+  local expected, event = append[1], append[2][1]
+  if expected < 0 or not event or not event[3] or redis.call('HEXISTS', dups, event[2]) == 1 then
+    return nil
+  end
+  local actual = version_of(state_of(event[1]), event[3])
+  if (actual or 0) ~= expected then
+    return {0, {}, actual}
+  end
+  return nil
+end
+
+local function in_parts(command, key, values)
+  for at = 1, #values, 1000 do
+    redis.call(command, key, unpack(values, at, math.min(at + 999, #values)))
+  end
+end
+
+local SWEEP = 64
+
+local function trim(state, retention, is_inbox)
+  -- Of an inbox only what a fold holds may go.
+  local upto = state.top - retention
+  if is_inbox then
+    local fold = redis.call('HGET', folds, state.name)
+    upto = math.min(upto, fold and tonumber(string.match(fold, '^%d+')) or 0)
+  end
+  local trimmed = tonumber(redis.call('HGET', trims, state.name)) or 0
+  if upto > trimmed then
+    trimmed = upto
+    redis.call('HSET', trims, state.name, text(trimmed))
+  end
+  state.trimmed = trimmed
+  if trimmed == 0 then
+    return
+  end
+  local first = redis.call('XRANGE', state.stream, '-', '+', 'COUNT', 1)[1]
+  if not first or trimmed - tonumber(string.match(first[1], '^%d+')) + 1 < SWEEP then
+    return
+  end
+  local has_gone = redis.call('HLEN', state.gone) > 0
+  local last, keys = 0, {}
+  for _, entry in ipairs(redis.call('XRANGE', state.stream, '-', text(trimmed), 'COUNT', 4 * state.added + SWEEP)) do
+    local offset, fields = string.match(entry[1], '^%d+'), entry[2]
+    keys[#keys + 1] = fields[6]
+    if has_gone and fields[8] and redis.call('HGET', state.gone, fields[8]) == offset then
+      redis.call('HDEL', state.gone, fields[8])
+    end
+    last = tonumber(offset)
+  end
+  in_parts('HDEL', dups, keys)
+  redis.call('XTRIM', state.stream, 'MINID', text(last + 1))
+end
+
+local results = {}
+for number, append in ipairs(appends) do
+  local result = conflict(append)
+  if not result then
+    local places = {}
+    for at, event in ipairs(append[2]) do
+      places[at] = store(event)
+    end
+    result = {1, places}
+  end
+  results[number] = result
+end
+
+local folded = {}
+if along then
+  for _, fold in ipairs(along[1]) do
+    local kept = redis.call('HGET', folds, fold[1])
+    if not kept or tonumber(string.match(kept, '^%d+')) < fold[2] then
+      redis.call('HSET', folds, fold[1], text(fold[2]) .. ' ' .. fold[3])
+      folded[#folded + 1] = {fold[1], fold[2]}
+    end
+  end
+  for channel, offset in pairs(along[2]) do
+    redis.call('HSET', judged, channel, text(offset))
+  end
+  for name, value in pairs(along[3]) do
+    redis.call('HSET', notes, name, value)
+  end
+  in_parts('HDEL', notes, along[4])
+end
+
+local touched = {}
+for number, state in pairs(states) do
+  if state.added > 0 then
+    redis.call('HSET', tops, state.name, text(state.top))
+    local count = redis.call('HINCRBY', counts, state.name, state.count)
+    trim(state, channels[number][2], channels[number][3])
+    touched[#touched + 1] = {state.name, state.top, state.trimmed, count}
+  end
+end
+
+if #refused > 0 then
+  for _, refusal in ipairs(refused) do
+    local number = redis.call('HINCRBY', meta, 'refusals', 1)
+    redis.call('XADD', refusals, 'MAXLEN', bounds[3], text(number) .. '-0', 'b', refusal)
+  end
+end
+
+local buried = {}
+if #criticals > 0 then
+  owe(ledger, meta, criticals, bounds[4], now_ms, buried)
+end
+
+local seq = 0
+if #told > 0 or #folded > 0 then
+  seq = tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded}), bounds[5])
+end
+return cmsgpack.pack({'stored', seq, redis.call('HGET', meta, 'seed'), results, buried})

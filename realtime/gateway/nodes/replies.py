@@ -1,0 +1,151 @@
+"""Says what the scripts answer (lua/*.lua), as msgpack arrays. Values only."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Adopted(msgspec.Struct, array_like=True, frozen=True):
+    """Under which seed a server is used, and how far its feed is. `is_new`: everything begins anew with it."""
+
+    is_new: bool
+    seed: str
+    term: int
+    seq: int
+
+
+class ChannelAt(msgspec.Struct, array_like=True, frozen=True):
+    """A channel's top, up to where it is trimmed, and how many documents it has."""
+
+    name: str
+    top: int
+    trimmed_to: int
+    documents: int
+
+
+class Overview(msgspec.Struct, array_like=True, frozen=True):
+    """All channels at one moment, and up to where inboxes are folded."""
+
+    is_adopted: bool
+    seed: str
+    term: int
+    seq: int
+    channels: list[ChannelAt]
+    folded: list[tuple[str, int]]
+
+
+class Told(msgspec.Struct, array_like=True, frozen=True):
+    """An event as the feed tells it."""
+
+    channel: str
+    offset: int
+    time_ms: int
+    raw: str
+
+
+class Commit(msgspec.Struct, array_like=True, frozen=True):
+    """What one commit has changed, as the feed tells it: whose it is, and what."""
+
+    node: str
+    number: int
+    events: list[Told]
+    channels: list[ChannelAt]
+    folded: list[tuple[str, int]]
+
+
+class PlaceOf(msgspec.Struct, array_like=True, frozen=True):
+    """Where an event is, now or since earlier."""
+
+    channel: str
+    offset: int
+    time_ms: int
+    is_repeat: bool
+
+
+class Outcome(msgspec.Struct, array_like=True, frozen=True):
+    """What became of one append: places, or at which offset the document is that was expected elsewhere."""
+
+    is_stored: int
+    places: list[PlaceOf] = []
+    actual: int | None = None
+
+
+class Buried(msgspec.Struct, array_like=True, frozen=True):
+    """A dead letter."""
+
+    consumer: str
+    reason: str
+    channel: str
+    offset: int
+
+
+class Written(msgspec.Struct, array_like=True, frozen=True):
+    """What became of a commit. `seq` is its place in the feed, 0 when it has nothing to tell. `status`: stored | anew."""
+
+    status: str
+    seq: int = 0
+    seed: str = ""
+    outcomes: list[Outcome] = []
+    buried: list[Buried] = []
+
+
+class EntryAt(msgspec.Struct, array_like=True, frozen=True):
+    """An event as a stream holds it."""
+
+    offset: int
+    raw: str
+    time_ms: int
+    document_id: str | bool
+
+
+class StreamPart(msgspec.Struct, array_like=True, frozen=True):
+    """A part of a stream. `is_covered`: nothing is missing between the position asked for and the top."""
+
+    seed: str
+    top: int
+    trimmed_to: int
+    is_covered: bool
+    entries: list[EntryAt]
+
+
+class DocumentHistory(msgspec.Struct, array_like=True, frozen=True):
+    """Events of one document, newest first."""
+
+    seed: str
+    top: int
+    trimmed_to: int
+    entries: list[EntryAt]
+
+
+class DocumentsPart(msgspec.Struct, array_like=True, frozen=True):
+    """A part of a collection: each document behind its offset and a space."""
+
+    seed: str
+    top: int
+    documents: list[str]
+    last: str | bool
+    has_more: bool
+
+
+class OwedAt(msgspec.Struct, array_like=True, frozen=True):
+    """A critical event that a consumer is owed; `raw` where it was asked for."""
+
+    channel: str
+    offset: int
+    time_ms: int
+    raw: str
+
+
+class OwedPart(msgspec.Struct, array_like=True, frozen=True):
+    """What a consumer is owed."""
+
+    seed: str
+    found: list[OwedAt]
+
+
+class LedgerReply(msgspec.Struct, array_like=True, frozen=True):
+    """What became of a change to the ledger. `status`: done | anew."""
+
+    status: str
+    found: bool | list[tuple[str, int, int]] = False
+    buried: list[Buried] = []

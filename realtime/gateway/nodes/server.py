@@ -1,0 +1,87 @@
+"""Asks the one Redis server that holds everything, and says in words why it can't be asked. Knows what scripts there are.
+
+Threads: any. What ends in `_now` raises what the redis package raises; everything else StorageError.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import redis
+
+from realtime.gateway.nodes.link import Link
+from realtime.gateway.nodes.replies import Adopted, Overview
+from realtime.gateway.nodes.scripts import Scripts
+
+_T = TypeVar("_T")
+_ELSEWHERE: Final = (redis.ConnectionError, redis.ReadOnlyError)
+"""What may be over at the next try: a connection that outlived its server, a server that isn't the master any more."""
+
+
+class Server:
+    """The server, wherever it is now."""
+
+    def __init__(self, link: Link, scripts: Scripts, *, now: Callable[[], float] = time.time) -> None:
+        self.link = link
+        self.keys = link.keys
+        self._scripts = scripts
+        self._now = now
+
+    @property
+    def now_ms(self) -> int:
+        """Return the time, Unix milliseconds."""
+        return int(self._now() * 1000)
+
+    def run(self, name: str, keys: Sequence[str], request: object, into: type[_T]) -> _T:
+        """Run a script; once more where it may have been asked of the wrong server. Repeating one has to do no harm."""
+        return self.ask(lambda client: self._scripts.run(client, name, keys, request, into))
+
+    def ask(self, question: Callable[[redis.Redis], _T]) -> _T:
+        """Ask something; once more where it may have been asked of the wrong server."""
+        try:
+            try:
+                return question(self.link.client())
+            except _ELSEWHERE:
+                self.link.find_again()
+                return question(self.link.client())
+        except (redis.RedisError, OSError) as error:
+            raise self.link.words(error) from error
+
+    def run_durably(self, name: str, keys: Sequence[str], request: object, into: type[_T], *, replicas: int) -> _T:
+        """Run a script, and wait until so many replicas have what it wrote."""
+        found = self.run(name, keys, request, into)
+        if replicas:
+            self.ask(lambda client: _wait_for(client, replicas))
+        return found
+
+    def run_now(self, client: redis.Redis, name: str, keys: Sequence[str], request: object, into: type[_T]) -> _T:
+        """Run a script over a connection of one's own."""
+        return self._scripts.run(client, name, keys, request, into)
+
+    def adopt_now(self) -> Adopted:
+        """See to it that the server is adopted: under a new seed, unless a node has done it."""
+        return self._adopt(self.link.client())
+
+    def adopt(self) -> Adopted:
+        """See to it that the server is adopted."""
+        return self.ask(self._adopt)
+
+    def overview_now(self) -> Overview:
+        """Read all channels."""
+        return self._overview(self.link.client())
+
+    def overview(self) -> Overview:
+        """Read all channels."""
+        return self.ask(self._overview)
+
+    def _adopt(self, client: redis.Redis) -> Adopted:
+        keys, request = [self.keys.meta, self.keys.feed], [self.now_ms, secrets.token_hex(16)]
+        return self._scripts.run(client, "adopt", keys, request, Adopted)
+
+    def _overview(self, client: redis.Redis) -> Overview:
+        keys: Any = self.keys
+        names = [keys.meta, keys.tops, keys.trims, keys.counts, keys.folds]
+        return self._scripts.run(client, "channels", names, [], Overview)
