@@ -82,6 +82,12 @@ class Audience:
         member.regroup(profile.key, ending=ending)
         self._release(self._permits.profile(before))
 
+    def begin_anew(self) -> None:
+        """End all subscriptions so that they are made again, under the epochs that hold now."""
+        ended = int(UnsubscribeCode.INSUFFICIENT_STATE), "epoch changed"
+        for member in list(self._identities):
+            member.regroup(self.profile(member).key, ending=lambda _: ended)
+
     def introduce(self, stored: Stored) -> None:
         """Tell those who asked for it of a channel that came into being, with the epoch to resume from."""
         for member, sight in self._curious_about(stored.channel):

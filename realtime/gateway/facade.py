@@ -51,6 +51,8 @@ from realtime.gateway.ingest import Ingest
 from realtime.gateway.lens import Lens
 from realtime.gateway.listening import answer_at_once
 from realtime.gateway.log import EventLog
+from realtime.gateway.nodes.link import Link
+from realtime.gateway.nodes.log import RedisLog
 from realtime.gateway.notifier import Notifier
 from realtime.gateway.permits import Permits
 from realtime.gateway.ports import Log
@@ -69,6 +71,9 @@ from realtime.protocol.codes import DisconnectCode
 
 _LOG: Final = logging.getLogger(__name__)
 SOCKET_PATH: Final = "/connection/websocket"
+ALONE_S: Final = 3.0
+"""How long a gateway that can't reach what is shared keeps its connections: they would wait for news in vain."""
+_WATCH_S: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -145,14 +150,14 @@ class Gateway:
                 running.notifier.committed(stored)
                 running.inboxes.committed(stored)
 
-            log = await asyncio.to_thread(
-                EventLog.open, folder / LOG_NAME,
-                retention_events=self._settings.retention_events, refusals_kept=self._settings.warnings_kept,
-                critical_kept=self._settings.critical_kept, on_commit=committed, now=self._now,
-            )  # fmt: skip
+            loop = asyncio.get_running_loop()
+
+            def begun_anew() -> None:
+                loop.call_soon_threadsafe(self._begin_anew)
+
+            log = await asyncio.to_thread(self._open_log, folder, committed, begun_anew)
             try:
                 self._running = running = self._assemble(log, revocations, flags, derived)
-                loop = asyncio.get_running_loop()
                 socket = running.socket
                 flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
                 announcers.append(
@@ -166,7 +171,12 @@ class Gateway:
                 await asyncio.to_thread(answer_at_once)
                 chores = [
                     asyncio.create_task(chore)
-                    for chore in (socket.redeliverer.run(), running.inboxes.run(), running.lens.following.run())
+                    for chore in (
+                        socket.redeliverer.run(),
+                        running.inboxes.run(),
+                        running.lens.following.run(),
+                        self._watch(log),
+                    )
                 ]
                 running.notifier.start()
                 try:
@@ -181,6 +191,38 @@ class Gateway:
             finally:
                 self._running = None
                 await asyncio.to_thread(log.close)
+
+    def _open_log(
+        self, folder: Path, committed: Callable[[Sequence[Stored]], None], begun_anew: Callable[[], None]
+    ) -> Log:
+        """Open the log, in the data folder or in the Redis that several gateways share. Raises StartError."""
+        settings = self._settings
+        if settings.redis_url is None:
+            return EventLog.open(
+                folder / LOG_NAME, retention_events=settings.retention_events, refusals_kept=settings.warnings_kept,
+                critical_kept=settings.critical_kept, on_commit=committed, now=self._now,
+            )  # fmt: skip
+        return RedisLog.open(
+            Link.of(settings), node=self._node_id, retention_events=settings.retention_events,
+            refusals_kept=settings.warnings_kept, critical_kept=settings.critical_kept,
+            replicas=settings.redis_replicas, on_commit=committed, on_anew=begun_anew, now=self._now,
+        )  # fmt: skip
+
+    def _begin_anew(self) -> None:
+        """Let go of everything that was told under epochs that hold no more."""
+        running = self._running
+        if running is not None:
+            running.lens.following.begin_anew()
+            running.inboxes.begin_anew()
+            running.notifier.begin_anew()
+            running.socket.begin_anew()
+
+    async def _watch(self, log: Log) -> None:
+        """Send everybody away once nothing that others store has been heard of for a while, until cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            if log.cut_off_s > ALONE_S:
+                self._current().socket.send_away()
 
     @contextmanager
     def _audited(self) -> Iterator[None]:

@@ -54,6 +54,11 @@ class Following:
         self._streams: dict[str, dict[str, _Stream]] = {}
         self._count = 0
 
+    def begin_anew(self) -> None:
+        """Forget all streams: they follow from what the log holds now, under its epochs of now."""
+        self._streams.clear()
+        self._count = 0
+
     def follows(self, channel: str) -> bool:
         """Tell whether a stream is derived from a channel's."""
         return channel in self._streams
@@ -106,18 +111,18 @@ class Following:
 
     async def derived(self, sight: Sight, channel: str, *, upto: int | None = None) -> Derived:
         """Return a derived stream that has taken in all that is committed, or what was seen up to an offset."""
-        stream = self._follow(sight, channel)
 
         def is_behind(derived: Derived) -> bool:
             # Asked anew each time: what is told while it is read isn't the next, and would never be folded in.
             return derived.upto < max(upto or 0, self._log.position(channel).offset)
 
-        while stream.derived is None or is_behind(stream.derived):
+        while (stream := self._follow(sight, channel)).derived is None or is_behind(stream.derived):
             async with stream.lock:
                 if stream.derived is None:
                     stream.derived = await self._begun(stream)
                 if is_behind(stream.derived) and not await self._read_on(stream, stream.derived):
                     stream.derived = None
+                    stream.epoch = self._log.position(channel).epoch
         return stream.derived
 
     def _follow(self, sight: Sight, channel: str) -> _Stream:

@@ -76,6 +76,11 @@ class Inboxes:
         self._hold(channel, folded)
         return folded
 
+    def begin_anew(self) -> None:
+        """Forget what is in memory: it is folded from what the log holds now."""
+        with self._lock:
+            self._held.clear()
+
     def committed(self, stored: Sequence[Stored]) -> None:
         """Learn of a commit; inboxes that moved on far enough are kept soon."""
         channels = {one.channel for one in stored if inbox_of(one.channel) is not None}

@@ -68,6 +68,7 @@ class Notifier:
         self._waiting: deque[Stored] = deque()
         self._waiting_bytes = 0
         self._is_behind = True
+        self._is_anew = False
         self._unsaved = 0
         self._is_closing = False
         self._changed = threading.Condition()
@@ -76,6 +77,13 @@ class Notifier:
     def start(self) -> None:
         """Begin where the last process ended."""
         self._thread.start()
+
+    def begin_anew(self) -> None:
+        """Begin again from what the log keeps now: what was judged lately may not be there any more."""
+        with self._changed:
+            self._is_behind = True
+            self._is_anew = True
+            self._changed.notify()
 
     def stop(self) -> None:
         """End, with what was judged kept. What waits is judged after the next start."""
@@ -116,7 +124,7 @@ class Notifier:
 
     def _follow(self, judge: Judge) -> None:
         tick_at = time.monotonic() + TICK_S
-        while not self._is_closing:
+        while not (self._is_closing or self._is_anew):
             events = self._take(tick_at - time.monotonic())
             if events is None:
                 self._persist(lambda: self._catch_up(judge))
@@ -127,7 +135,8 @@ class Notifier:
                 judge.tick(self._now())
                 self._save(judge, is_due=True)
                 tick_at = time.monotonic() + TICK_S
-        self._save(judge, is_due=True)
+        if not self._is_anew:
+            self._save(judge, is_due=True)
 
     def _take(self, wait_s: float) -> list[Stored] | None:
         """Wait for events; returns some, or none in time. None: they have to be read from the log."""
@@ -161,6 +170,7 @@ class Notifier:
 
     def _begun(self) -> Judge:
         """Make a judge that knows what the last one did."""
+        self._is_anew = False
         offsets, notes = self._log.judged(), self._log.notes()
         if _BEGUN not in notes:
             offsets = dict(self._beginning)

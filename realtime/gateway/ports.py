@@ -75,6 +75,10 @@ class Log(Protocol):
     def trouble(self) -> str | None:
         """Return why it can't take events now, as far as that is known; None when it can."""
 
+    @property
+    def cut_off_s(self) -> float:
+        """Return for how many seconds what is shared with other gateways couldn't be reached; 0 while it can."""
+
     # Reading
 
     def read(

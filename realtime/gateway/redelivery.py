@@ -76,9 +76,7 @@ class Redeliverer:
         self._profiles[consumer] = profile
         self._members.setdefault(consumer, []).append(member)
         self._pending.connected(consumer)
-        task = asyncio.create_task(self._load(consumer))
-        self._loading.add(task)
-        task.add_done_callback(self._loading.discard)
+        self._start_loading(consumer)
 
     def sees(self, consumer: str, profile: Profile) -> None:
         """Learn what a connected consumer may see from now on."""
@@ -94,6 +92,13 @@ class Redeliverer:
             del self._members[consumer]
             self._profiles.pop(consumer, None)
             self._pending.gone(consumer)
+
+    def begin_anew(self) -> None:
+        """Look up again what connected consumers are owed: some of it may not be there any more."""
+        for consumer in list(self._members):
+            self._pending.gone(consumer)
+            self._pending.connected(consumer)
+            self._start_loading(consumer)
 
     def stored(self, stored: Stored) -> None:
         """Learn of a critical event just before it is broadcast."""
@@ -180,6 +185,11 @@ class Redeliverer:
         except TimeoutError:
             return
         self._woken.clear()
+
+    def _start_loading(self, consumer: str) -> None:
+        task = asyncio.create_task(self._load(consumer))
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
 
     async def _load(self, consumer: str) -> None:
         try:

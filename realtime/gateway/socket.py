@@ -129,6 +129,16 @@ class Socket:
             if not flags.is_on(WEBSOCKET, person):
                 member.disconnect(hang_up(DisconnectCode.WEBSOCKET_OFF))
 
+    def begin_anew(self) -> None:
+        """Have everybody subscribe again: every channel has another epoch from now on."""
+        self._audience.begin_anew()
+        self.redeliverer.begin_anew()
+
+    def send_away(self) -> None:
+        """End all connections, so that they come back, here or where what is shared can be reached."""
+        for member in list(self.hub.members):
+            member.disconnect(hang_up(DisconnectCode.FORCE_RECONNECT))
+
     def nudge(self) -> None:
         """Tell our own processes that the list of who is out has changed: they ask for it."""
         news = msgspec.json.encode({"barred": True})
@@ -145,6 +155,8 @@ class Socket:
         person = person_of(identity, greeting, peer)
         if not self._flags.is_on(WEBSOCKET, person):
             raise hang_up(DisconnectCode.WEBSOCKET_OFF)
+        if self._log.cut_off_s:
+            raise refuse(ErrorCode.INTERNAL, message=self._log.trouble)
         if greeting.consumer is not None:
             consumer = consumer_of(greeting.consumer, user=identity.user)
             await self.redeliverer.meet(consumer)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from realtime.config import Settings
 from realtime.gateway.log import Accepted, EventLog, Stored
+from realtime.gateway.nodes.link import Link
+from realtime.gateway.nodes.log import RedisLog
+from realtime.gateway.ports import Log
 from realtime.protocol.events import channel_of, check_event, encode_envelope
+from tests.gateway.engines import engine, prefix_of, redis_url, using
 
 NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 
@@ -51,11 +57,27 @@ class Commits:
 
 
 @contextmanager
-def opened(folder: Path, **options: Any) -> Iterator[EventLog]:
-    """Open a log in `folder`; close it afterwards."""
-    settings: dict[str, Any] = {"retention_events": 1000, "on_commit": Commits(), "now": lambda: NOON} | options
-    log = EventLog.open(folder / "log.db", **settings)
+def opened(folder: Path, **options: Any) -> Iterator[Log]:
+    """Open a log in `folder`, kept by the engine whose turn it is; close it afterwards."""
+    log = open_log(folder, **options)
     try:
         yield log
     finally:
         log.close()
+
+
+@contextmanager
+def opened_file(folder: Path, **options: Any) -> Iterator[EventLog]:
+    """Open a log on SQLite in `folder`; close it afterwards."""
+    with using("sqlite"), opened(folder, **options) as log:
+        assert isinstance(log, EventLog)
+        yield log
+
+
+def open_log(folder: Path, **options: Any) -> Log:
+    """Open a log in `folder`, kept by the engine whose turn it is."""
+    settings: dict[str, Any] = {"retention_events": 1000, "on_commit": Commits(), "now": lambda: NOON} | options
+    if engine() == "redis":
+        link = Link.of(Settings(redis_url=redis_url(), redis_prefix=prefix_of(folder)))
+        return RedisLog.open(link, node=uuid.uuid4().hex, **settings)
+    return EventLog.open(folder / "log.db", **settings)

@@ -11,17 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.gateway.inboxes import SNAPSHOT_COMMANDS, Inboxes
-from realtime.gateway.log import Along, EventLog
+from realtime.gateway.log import Along
+from realtime.gateway.ports import Log
 from realtime.gateway.shelf import Shelf
 from realtime.notifications.commands import Command, Meet, Prefer, Set
 from realtime.notifications.inbox import apply_all, read_inbox
 from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.positions import Position
+from tests.gateway.engines import on_each_engine, sqlite_only
 from tests.gateway.inboxing import added, judged, marked, met, posted, preferring
 from tests.gateway.making import NOON, Commits, envelope, opened
 from tests.gateway.serving import Served, served
 from tests.notifications.making import adding, notice
 
+pytestmark = on_each_engine
 ANN = "inbox#ann"
 
 
@@ -30,7 +33,7 @@ def adds(count: int, *, first: int = 1) -> list[Command]:
     return [adding(notice(f"k{n}", offset=n, at=NOON + 60 * n)) for n in range(first, first + count)]
 
 
-def store(log: EventLog, user: str, commands: list[Command]) -> None:
+def store(log: Log, user: str, commands: list[Command]) -> None:
     """Store commands for somebody's inbox."""
     log.append([judged(user, command) for command in commands]).result()
 
@@ -42,7 +45,7 @@ def shown(gateway: Served, user: str, **headers: str) -> tuple[Inbox, Position]:
     return read_inbox(answer.json()["inbox"]), Position(**answer.json()["position"])
 
 
-async def kept(log: EventLog, inboxes: Inboxes) -> None:
+async def kept(log: Log, inboxes: Inboxes) -> None:
     """Let snapshots be taken until none is due."""
     running = asyncio.create_task(inboxes.run())
     async with asyncio.timeout(20):
@@ -119,6 +122,7 @@ async def _until(claim: Any) -> None:
             await asyncio.sleep(0.01)
 
 
+@sqlite_only
 def test_what_is_kept_along_is_kept_with_the_append_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 from realtime.config import Settings
 from realtime.gateway.bodies import decode_item
 from realtime.gateway.ingest import Ingest, Report
-from realtime.gateway.log import MUST_BE_NEW, EventLog
+from realtime.gateway.log import MUST_BE_NEW
+from realtime.gateway.ports import Log
+from tests.gateway.engines import on_each_engine
 from tests.gateway.making import NOON, envelope, opened
 
+pytestmark = on_each_engine
 
-def _take(log: EventLog, items: list[Any], **options: Any) -> Report:
+
+def _take(log: Log, items: list[Any], **options: Any) -> Report:
     ingest = Ingest(log, settings=Settings(), now=lambda: NOON)
     return asyncio.run(ingest.take_items(items, **options))
 
@@ -57,7 +61,7 @@ def test_others_have_their_turn_while_a_long_batch_is_judged(tmp_path: Path) -> 
     """A batch of thousands never holds the loop for all of its length."""
     turns: list[int] = []
 
-    async def run(log: EventLog) -> None:
+    async def run(log: Log) -> None:
         ingest = Ingest(log, settings=Settings(), now=lambda: NOON)
         taking = asyncio.create_task(ingest.take_items([envelope(number) for number in range(1000)]))
         while not taking.done():

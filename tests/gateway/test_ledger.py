@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.gateway import ledger
-from realtime.gateway.log import Accepted, CriticalAt, EventLog, Stored
+from realtime.gateway.log import Accepted, CriticalAt, Stored
+from realtime.gateway.ports import Log
 from realtime.metrics import REGISTRY
-from tests.gateway.making import NOON, Commits, accepted, opened
+from tests.gateway.engines import engine, on_each_engine, prefix_of, redis_url, sqlite_only
+from tests.gateway.making import NOON, Commits, accepted, open_log, opened, opened_file
+
+pytestmark = on_each_engine
 
 ORDERS = "collection:orders"
+IN_REDIS = {"criticals": "criticals", "unacked": "owed"}
 DAY_S = 86_400.0
 
 
@@ -31,7 +37,7 @@ def at(stored: Stored) -> CriticalAt:
     return CriticalAt(stored.channel, stored.position.epoch, stored.position.offset)
 
 
-def owed(log: EventLog, consumer: str = "app") -> list[int]:
+def owed(log: Log, consumer: str = "app") -> list[int]:
     """List the offsets a consumer is owed."""
     return [one.offset for one in log.owed_to(consumer)]
 
@@ -42,7 +48,11 @@ def letters(reason: str) -> float:
 
 
 def rows(log_folder: Path, table: str) -> int:
-    """Count a table's rows."""
+    """Count a table's rows, or what stands for them in Redis."""
+    if engine() == "redis":
+        with redis.Redis.from_url(redis_url()) as client:
+            name = f"{{{prefix_of(log_folder)}}}:{IN_REDIS[table]}"
+            return int(client.zcard(name) if table == "unacked" else client.hlen(name))
     connection = sqlite3.connect(log_folder / "log.db")
     (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     connection.close()
@@ -183,9 +193,10 @@ def test_too_many_consumers_cost_the_one_longest_unseen(tmp_path: Path, monkeypa
         assert owed(log, "four") == []
 
 
+@sqlite_only
 def test_a_commit_that_fails_owes_nobody_anything(tmp_path: Path) -> None:
     """What the ledger has in memory goes back with the transaction."""
-    with opened(tmp_path) as log:
+    with opened_file(tmp_path) as log:
         log.meet("app").result()
 
         def fail(*_: Any, **__: Any) -> None:
@@ -202,9 +213,10 @@ def test_a_commit_that_fails_owes_nobody_anything(tmp_path: Path) -> None:
         assert found._waiting == {1: 1}
 
 
+@sqlite_only
 def test_a_log_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None:
     """With everything in it."""
-    with opened(tmp_path) as log:
+    with opened_file(tmp_path) as log:
         log.append([critical(1)]).result()
         epoch = log.position(ORDERS).epoch
     connection = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
@@ -212,16 +224,17 @@ def test_a_log_of_the_first_format_is_brought_up_to_date(tmp_path: Path) -> None
         connection.execute(f"DROP TABLE {table}")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with opened(tmp_path) as log:
+    with opened_file(tmp_path) as log:
         assert log.position(ORDERS).epoch == epoch
         log.meet("app").result()
         log.append([critical(2)]).result()
         assert owed(log) == [2]
 
 
+@sqlite_only
 def test_uncritical_events_cost_no_statement_more(tmp_path: Path) -> None:
     """The ledger isn't asked at all."""
-    with opened(tmp_path, on_commit=Commits()) as log, pytest.MonkeyPatch.context() as patch:
+    with opened_file(tmp_path, on_commit=Commits()) as log, pytest.MonkeyPatch.context() as patch:
         log.meet("app").result()
         asked: list[Any] = []
         patch.setattr(log._writer._ledger, "note", lambda *_, **__: asked.append(1))
@@ -250,7 +263,7 @@ def test_the_ledger_agrees_with_a_model(steps: list[Any], tmp_path_factory: pyte
     model: dict[str, deque[int]] = {}
     dead: list[tuple[str, int]] = []
     top = 0
-    log = EventLog.open(folder / "log.db", retention_events=5, on_commit=Commits(), now=lambda: NOON, critical_kept=5)
+    log = open_log(folder, retention_events=5, critical_kept=5)
     try:
         for step in steps:
             match step:
@@ -273,9 +286,7 @@ def test_the_ledger_agrees_with_a_model(steps: list[Any], tmp_path_factory: pyte
                     model.setdefault(name, deque())
                 case _:
                     log.close()
-                    log = EventLog.open(
-                        folder / "log.db", retention_events=5, on_commit=Commits(), now=lambda: NOON, critical_kept=5
-                    )
+                    log = open_log(folder, retention_events=5, critical_kept=5)
             assert {name: owed(log, name) for name in model} == {name: list(waiting) for name, waiting in model.items()}
         assert [(one.consumer, one.offset) for one in log.dead_letters(limit=1000)[0]][::-1] == dead or len(model) > 1
         assert sorted((one.consumer, one.offset) for one in log.dead_letters(limit=1000)[0]) == sorted(dead)

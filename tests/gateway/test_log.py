@@ -9,9 +9,12 @@ import msgspec
 import pytest
 
 from realtime.errors import ConflictError, StartError, StorageError, StorageFull
-from realtime.gateway.log import MUST_BE_NEW, EventLog, Refusal
+from realtime.gateway.log import MUST_BE_NEW, Refusal
 from realtime.protocol.positions import Position
-from tests.gateway.making import NOON, Commits, accepted, opened
+from tests.gateway.engines import on_each_engine, sqlite_only
+from tests.gateway.making import NOON, Commits, accepted, open_log, opened, opened_file
+
+pytestmark = on_each_engine
 
 ORDERS = "collection:orders"
 
@@ -204,14 +207,14 @@ def test_a_repeated_conditional_write_is_no_conflict(tmp_path: Path) -> None:
 
 
 def test_a_conflict_leaves_no_channel_behind(tmp_path: Path) -> None:
-    """Channels come into being with an event only, and never share a key."""
+    """Channels come into being with an event only."""
     with opened(tmp_path) as log:
         with pytest.raises(ConflictError):
             log.append([accepted(1, "updated", collection="ghost")], expected=7).result()
         assert log.channels() == []
         log.append([accepted(2), accepted(3, collection="flights")]).result()
         log.append([accepted(4, collection="later")]).result()
-        assert sorted(row.key for row in log.channels()) == [1, 2, 3]
+        assert [row.name for row in log.channels()] == ["collection:flights", "collection:later", ORDERS]
 
 
 def test_a_resume_gets_everything_or_nothing(tmp_path: Path) -> None:
@@ -240,9 +243,10 @@ def test_reading_backwards_begins_at_the_newest(tmp_path: Path) -> None:
         assert log.read(ORDERS, since=Position("other", 1), limit=3, reverse=True).is_complete is False
 
 
+@sqlite_only
 def test_trimmed_events_leave_the_disk(tmp_path: Path) -> None:
     """Retention is bounded in rows, not only in what is told; documents stay."""
-    with opened(tmp_path, retention_events=100) as log:
+    with opened_file(tmp_path, retention_events=100) as log:
         for start in range(0, 2000, 50):
             log.append([accepted(number) for number in range(start, start + 50)]).result()
         assert log.collections()[0]["documents"] == 2000
@@ -284,10 +288,11 @@ def test_refusals_are_kept_and_the_oldest_forgotten(tmp_path: Path) -> None:
         assert [row.index for row in log.refusals(limit=10, before=newest.number)] == [10, 9]
 
 
+@sqlite_only
 def test_a_full_disk_is_an_error_and_the_writer_goes_on(tmp_path: Path) -> None:
     """The producer hears StorageFull, nothing is stored or announced, and with room again the next append works."""
     commits = Commits()
-    with opened(tmp_path, on_commit=commits) as log:
+    with opened_file(tmp_path, on_commit=commits) as log:
         log.append([accepted(1)]).result()
         connection = log._writer._connection
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -303,9 +308,10 @@ def test_a_full_disk_is_an_error_and_the_writer_goes_on(tmp_path: Path) -> None:
         assert [one.position.offset for one in commits.stored] == [1, 2]
 
 
+@sqlite_only
 def test_a_locked_database_is_an_error_and_the_writer_goes_on(tmp_path: Path) -> None:
     """Somebody else's lock costs the producer an error after a bounded wait, never a silent loss."""
-    with opened(tmp_path) as log:
+    with opened_file(tmp_path) as log:
         log._writer._connection.execute("PRAGMA busy_timeout = 10")
         other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -357,7 +363,7 @@ def test_who_gives_up_before_the_commit_stores_nothing(tmp_path: Path) -> None:
 
 def test_closing_writes_what_waits_and_refuses_what_comes_later(tmp_path: Path) -> None:
     """Nothing accepted into the queue is lost by a close."""
-    log = EventLog.open(tmp_path / "log.db", retention_events=100, on_commit=Commits())
+    log = open_log(tmp_path, retention_events=100)
     futures = [log.append([accepted(number)]) for number in range(50)]
     log.close()
     assert all(future.done() for future in futures)
@@ -367,11 +373,12 @@ def test_closing_writes_what_waits_and_refuses_what_comes_later(tmp_path: Path) 
         assert again.position(ORDERS).offset == 50
 
 
+@sqlite_only
 def test_the_write_ahead_log_starts_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under unbroken load the writer helps to checkpoint, so the file beside the database stays small."""
     monkeypatch.setattr("realtime.gateway.checkpointer._PAGES", 1)
     monkeypatch.setattr("realtime.gateway.checkpointer._MOST_PAGES", 0)
-    with opened(tmp_path) as log:
+    with opened_file(tmp_path) as log:
         for number in range(300):
             log.append([accepted(number)]).result()
         assert (tmp_path / "log.db-wal").stat().st_size < 300 * 6 * 4096 / 2
@@ -379,17 +386,19 @@ def test_the_write_ahead_log_starts_over(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "log.db-wal").exists()
 
 
+@sqlite_only
 def test_a_file_that_is_no_log_stops_the_start(tmp_path: Path) -> None:
     """One sentence, naming the file."""
     (tmp_path / "log.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(StartError, match=r"log\.db"), opened(tmp_path):
+    with pytest.raises(StartError, match=r"log\.db"), opened_file(tmp_path):
         pass
 
 
+@sqlite_only
 def test_a_log_of_another_format_stops_the_start(tmp_path: Path) -> None:
     """A newer Tideboard's log isn't touched."""
     connection = sqlite3.connect(tmp_path / "log.db")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StartError, match="format 99"), opened(tmp_path):
+    with pytest.raises(StartError, match="format 99"), opened_file(tmp_path):
         pass

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from realtime.errors import ConflictError
-from realtime.gateway.log import Accepted, EventLog
+from realtime.gateway.log import Accepted
+from realtime.gateway.ports import Log
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.positions import Position
-from tests.gateway.making import NOON, Commits, accepted
+from tests.gateway.engines import using
+from tests.gateway.making import Commits, accepted, open_log
 
 RETENTION = 20
 COLLECTIONS = ("a", "b")
@@ -28,6 +30,8 @@ _events = st.tuples(
 class LogModel(RuleBasedStateMachine):
     """Appends, conditional appends, restarts; after each step everything that can be read is compared."""
 
+    ENGINE = "sqlite"
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -38,10 +42,9 @@ class LogModel(RuleBasedStateMachine):
         self.log = self._open()
         self.epochs = {name: self.log.position(collection_channel(name)).epoch for name in COLLECTIONS}
 
-    def _open(self) -> EventLog:
-        return EventLog.open(
-            Path(self.folder.name) / "log.db", retention_events=RETENTION, on_commit=self.commits, now=lambda: NOON
-        )
+    def _open(self) -> Log:
+        with using(self.ENGINE):
+            return open_log(Path(self.folder.name), retention_events=RETENTION, on_commit=self.commits)
 
     def teardown(self) -> None:
         """Close the log and drop its folder."""
@@ -94,6 +97,10 @@ class LogModel(RuleBasedStateMachine):
             documents = msgspec.json.decode(page.documents)
             listed = {d["id"]: (d, offset) for d, offset in zip(documents, page.offsets, strict=True)}
             assert listed == known
+            for identifier in ("x", "y", "z/1"):
+                past = self.log.document_history(name, identifier, limit=100).publications
+                kept = [n for n, one in enumerate(stream, 1) if one.document_id == identifier]
+                assert [one.offset for one in past] == [n for n in kept[::-1] if n > len(stream) - RETENTION]
             mine = [s.position.offset for s in self.commits.stored if s.channel == collection_channel(name)]
             assert mine == list(range(1, len(stream) + 1))
         counts = {row["name"]: row["documents"] for row in self.log.collections()}
@@ -119,7 +126,14 @@ class LogModel(RuleBasedStateMachine):
         return None if found is None else found[1]
 
 
+class LogModelOnRedis(LogModel):
+    """The same in Redis."""
+
+    ENGINE = "redis"
+
+
+_settings = settings(stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TestLogModel = LogModel.TestCase
-TestLogModel.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestLogModel.settings = settings(_settings, max_examples=40)
+TestLogModelOnRedis = LogModelOnRedis.TestCase
+TestLogModelOnRedis.settings = settings(_settings, max_examples=15)  # each step asks a server forty times

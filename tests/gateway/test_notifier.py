@@ -17,8 +17,9 @@ from realtime.gateway import notifier as notifiers
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.judge import Judge, Verdict
-from realtime.gateway.log import EventLog, Stored
+from realtime.gateway.log import Stored
 from realtime.gateway.notifier import Notifier
+from realtime.gateway.ports import Log
 from realtime.gateway.rights import Rights
 from realtime.notifications.commands import Clear, Meet
 from realtime.notifications.defaults import DEFAULT_RULES
@@ -26,11 +27,14 @@ from realtime.notifications.inbox import read_inbox
 from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.flags import NOTIFICATIONS, share_of
 from realtime.pulse import NOTICES, PULSE
+from tests.gateway.engines import on_each_engine
 from tests.gateway.inboxing import judged, met
 from tests.gateway.making import NOON, accepted, envelope, opened
 from tests.gateway.serving import served
 from tests.notifications.making import adding, notice
 from tests.support.waiting import until
+
+pytestmark = on_each_engine
 
 ORDERS = "collection:orders"
 DELETED = "info collections orders"
@@ -39,7 +43,7 @@ DELETED = "info collections orders"
 class Place:
     """A log and its notifier."""
 
-    def __init__(self, log: EventLog, notifier: Notifier) -> None:
+    def __init__(self, log: Log, notifier: Notifier) -> None:
         self.log = log
         self.notifier = notifier
 

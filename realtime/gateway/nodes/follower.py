@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import msgspec
@@ -63,6 +64,7 @@ class Follower:
         self._trouble: str | None = None
         self._waiting: list[tuple[int, int, int, Callable[[], None]]] = []
         self._count = 0
+        self._client_id: Any = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tideboard-feed", daemon=True)
@@ -80,7 +82,7 @@ class Follower:
     def stop(self) -> None:
         """End."""
         self._closing.set()
-        self._link.hang_up()
+        self._wake()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -111,11 +113,12 @@ class Follower:
         wait_s = _AGAIN_S
         while not self._closing.is_set():
             try:
-                client = self._link.follower()
-                self._look_again()
-                wait_s = _AGAIN_S
-                while not self._closing.is_set():
-                    self._take(client)
+                with closing(self._link.follower(waits_s=BLOCK_MS / 1000)) as client:
+                    self._look_again()
+                    self._client_id = client.client_id()
+                    wait_s = _AGAIN_S
+                    while not self._closing.is_set():
+                        self._take(client)
             except (redis.RedisError, OSError) as error:
                 if self._closing.is_set():
                     return
@@ -140,7 +143,7 @@ class Follower:
 
     def _take(self, client: redis.Redis) -> None:
         term, seq = self._at
-        reply: Any = client.xread({self._link.keys.feed: f"{term}-{seq}"}, count=_ENTRIES, block=BLOCK_MS)
+        reply: Any = client.xread({self._server.keys.feed: f"{term}-{seq}"}, count=_ENTRIES, block=BLOCK_MS)
         self._heard()
         for place, fields in reply[0][1] if reply else ():
             term, seq = map(int, place.split(b"-"))
@@ -166,15 +169,19 @@ class Follower:
             self._guarded(handler, body)
 
     def _announce(self, stored: Sequence[Stored]) -> None:
-        if stored:
-            self._guarded(self._on_commit, stored)
+        if not stored:
+            return
+        try:
+            self._on_commit(stored)
+        except Exception:
+            # The events are stored and readers find them; the follower has to go on whatever a listener does.
+            _LOG.exception("the listener to commits failed")
 
     def _guarded(self, handler: Callable[[Any], None], value: Any) -> None:
         try:
             handler(value)
         except Exception:
-            # What is stored is durable and readers find it; the follower has to go on whatever a listener does.
-            _LOG.exception("a listener to the feed failed")
+            _LOG.exception("a listener to what nodes tell each other failed")
 
     def _begin(self, overview: Overview) -> None:
         self._memory.begin(overview)
@@ -213,6 +220,12 @@ class Follower:
         for kind, handler in self._handlers.items():
             if kind != ANEW:  # what nodes told each other meanwhile is gone; each knows how to ask
                 self._guarded(handler, b"")
+
+    def _wake(self) -> None:
+        """End the wait for news; where that isn't allowed it ends by itself, half a second later."""
+        if self._client_id is not None:
+            with suppress(redis.RedisError, OSError):
+                self._link.client().client_unblock(self._client_id)
 
     def _moved(self, at: tuple[int, int]) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from realtime.errors import StorageError
+from realtime.gateway import ledger as rules
 from realtime.gateway.nodes.replies import LedgerReply, OwedPart
 from realtime.gateway.nodes.server import Server
 from realtime.gateway.nodes.writer import ANEW_STATUS, tell_of
@@ -72,8 +73,9 @@ class Ledger:
             pipeline = client.pipeline(transaction=True)
             pipeline.hget(keys.meta, "seed")
             pipeline.xlen(keys.dead)
-            if before is None or before > 0:
-                pipeline.xrevrange(keys.dead, "+" if before is None else f"({before}", "-", count=max(limit, 1))
+            if before is None or before > 1:
+                newest = "+" if before is None else str(before - 1)
+                pipeline.xrevrange(keys.dead, newest, "-", count=max(limit, 1))
             return pipeline.execute()
 
         seed, count, *entries = self._server.ask(question)
@@ -82,7 +84,8 @@ class Ledger:
         ]
         return letters, count
 
-    def _change(self, request: list[Any]) -> bool | list[tuple[str, int, int]]:
+    def _change(self, asked: list[Any]) -> bool | list[tuple[str, int, int]]:
+        request = [rules.LETTERS_KEPT, rules.MAX_CONSUMERS, *asked]
         for _ in range(3):
             reply = self._server.run("ledger", self._keys.for_ledger(), request, LedgerReply)
             if reply.status != ANEW_STATUS:

@@ -88,7 +88,7 @@ class RedisLog:
         follower = Follower(link, server, reader, memory=memory, own=own, on_commit=on_commit)
         follower.on(ANEW, lambda _: on_anew())
         try:
-            link.check(link.client())
+            link.check()
             follower.start()
         except (StorageError, StartError) as error:
             link.close()
@@ -115,10 +115,10 @@ class RedisLog:
         return task.future
 
     def tell(self, kind: str, body: bytes = b"") -> None:
-        """Tell all nodes something, this one included. Raises StorageError."""
-        keys = [self._link.keys.meta, self._link.keys.feed]
+        """Tell all nodes something (UTF-8), this one included. Raises StorageError."""
+        keys = [self._server.keys.meta, self._server.keys.feed]
         for _ in range(3):
-            if self._server.run("tell", keys, [kind, body, FEED_BYTES], int):
+            if self._server.run("tell", keys, [kind, body.decode(), FEED_BYTES], int):
                 return
             self._server.adopt()
         raise StorageError("Redis was restarted again and again meanwhile; try again in a moment.")
@@ -200,9 +200,7 @@ class RedisLog:
         channel = collection_channel(collection)
         return self._reader.document_history(channel, identifier, before=before, limit=limit)
 
-    def records(
-        self, channel: str, offsets: Sequence[int], *, reverse: bool, most_bytes: int
-    ) -> list[Record]:
+    def records(self, channel: str, offsets: Sequence[int], *, reverse: bool, most_bytes: int) -> list[Record]:
         """Read those events of a channel that are still there, in order, up to `most_bytes`, at least one."""
         ordered = sorted(offsets, reverse=reverse)
         return self._reader.records(channel, ordered, most_bytes=most_bytes)
@@ -232,7 +230,7 @@ class RedisLog:
 
     def kept_inbox(self, channel: str) -> tuple[int, bytes] | None:
         """Return the newest kept fold of an inbox: up to which offset, and the fold."""
-        kept: Any = self._server.ask(lambda client: client.hget(self._link.keys.folds, channel))
+        kept: Any = self._server.ask(lambda client: client.hget(self._server.keys.folds, channel))
         if kept is None:
             return None
         offset, fold = kept.split(b" ", 1)
@@ -240,12 +238,12 @@ class RedisLog:
 
     def judged(self) -> dict[str, int]:
         """Return up to where channels were judged for notices."""
-        kept: Any = self._server.ask(lambda client: client.hgetall(self._link.keys.judged))
+        kept: Any = self._server.ask(lambda client: client.hgetall(self._server.keys.judged))
         return {channel.decode(): int(offset) for channel, offset in kept.items()}
 
     def notes(self) -> dict[str, bytes]:
         """Return what judging remembers, by name."""
-        kept: Any = self._server.ask(lambda client: client.hgetall(self._link.keys.notes))
+        kept: Any = self._server.ask(lambda client: client.hgetall(self._server.keys.notes))
         return {name.decode(): value for name, value in kept.items()}
 
     # What consumers have yet to acknowledge
@@ -257,9 +255,7 @@ class RedisLog:
 
     def acknowledge(self, consumer: str, events: Sequence[CriticalAt]) -> Future[list[Owed]]:
         """Take in that a consumer has these; the future tells which of them it had been owed."""
-        places = [
-            (event.channel, event.offset) for event in events if event.epoch == self._memory.epoch(event.channel)
-        ]
+        places = [(event.channel, event.offset) for event in events if event.epoch == self._memory.epoch(event.channel)]
         return self._errand(lambda: self._ledger.acknowledge(consumer, places))
 
     def tend(self, *, present: Collection[str], unseen_s: float) -> Future[None]:

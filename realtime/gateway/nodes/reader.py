@@ -6,10 +6,12 @@ Threads: any. Everything raises StorageError.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from realtime.gateway.nodes.log_keys import key_text
 from realtime.gateway.nodes.replies import DocumentHistory, DocumentsPart, EntryAt, StreamPart
 from realtime.gateway.nodes.server import Server
 from realtime.gateway.ports import PAGE_BYTES
@@ -47,9 +49,7 @@ class Reader:
         names = [keys.meta, keys.tops, keys.trims, keys.stream(channel)]
         return self._server.run("read", names, [channel, since, max(limit, 0), reverse, most_bytes], StreamPart)
 
-    def read(
-        self, channel: str, *, since: Position | None, limit: int, reverse: bool, most_bytes: int
-    ) -> HistoryPage:
+    def read(self, channel: str, *, since: Position | None, limit: int, reverse: bool, most_bytes: int) -> HistoryPage:
         """Read a part of a stream."""
         offset = -1 if since is None else since.offset
         part = self.part(channel, since=offset, limit=limit, reverse=reverse, most_bytes=most_bytes)
@@ -138,8 +138,7 @@ class Reader:
         key, cursor = self._keys.documents(channel), 0
         seen: dict[bytes, tuple[bytes, int]] = {}
         while True:
-            step: Any = self._server.ask(lambda client, at=cursor: client.hscan(key, at, count=_IDS_AT_ONCE))
-            cursor, some = step
+            cursor, some = self._server.ask(partial(_scan, key, cursor))
             for identifier, one in some.items():
                 offset, document = _taken_apart(one)
                 if offset <= trimmed_to:
@@ -153,7 +152,7 @@ class Reader:
 
         def question(client: Any) -> Any:
             pipeline = client.pipeline(transaction=True)
-            pipeline.hget(keys.dups, duplicate_key)
+            pipeline.hget(keys.dups, key_text(duplicate_key))
             pipeline.hget(keys.meta, "seed")
             return pipeline.execute()
 
@@ -166,9 +165,9 @@ class Reader:
 
     def refusals(self, *, limit: int, before: int | None) -> list[RefusalRow]:
         """Read kept refusals, newest first."""
-        newest = "+" if before is None else f"({max(before, 0)}"
-        if before is not None and before <= 0:
+        if before is not None and before <= 1:
             return []
+        newest = "+" if before is None else str(before - 1)
         entries: Any = self._server.ask(
             lambda client: client.xrevrange(self._keys.refusals, newest, "-", count=max(limit, 1))
         )
@@ -179,8 +178,12 @@ def _asking_for(key: str, ids: list[str]) -> Callable[[Any], Any]:
     return lambda client: client.hmget(key, ids)
 
 
+def _scan(key: str, cursor: int, client: Any) -> Any:
+    return client.hscan(key, cursor, count=_IDS_AT_ONCE)
+
+
 def _refusal(place: bytes, fields: dict[bytes, bytes]) -> RefusalRow:
-    one = msgspec.msgpack.decode(fields[b"b"], type=RefusalAt)
+    one = msgspec.json.decode(fields[b"b"], type=RefusalAt)
     return RefusalRow(
         number=int(place.split(b"-")[0]), time_ms=one.time_ms, index=one.index,
         code=one.code, reason=one.reason, excerpt=one.excerpt,

@@ -80,7 +80,7 @@ class Buried(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Written(msgspec.Struct, array_like=True, frozen=True):
-    """What became of a commit. `seq` is its place in the feed, 0 when it has nothing to tell. `status`: stored | anew."""
+    """What became of a commit, by `status`: stored | anew. `seq` is its place in the feed, 0 if it tells nothing."""
 
     status: str
     seq: int = 0

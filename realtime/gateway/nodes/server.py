@@ -1,4 +1,4 @@
-"""Asks the one Redis server that holds everything, and says in words why it can't be asked. Knows what scripts there are.
+"""Asks the one Redis server that holds everything, and says in words why it can't be asked.
 
 Threads: any. What ends in `_now` raises what the redis package raises; everything else StorageError.
 """
@@ -12,7 +12,9 @@ from typing import Any, Final, TypeVar
 
 import redis
 
+from realtime.errors import StorageError
 from realtime.gateway.nodes.link import Link
+from realtime.gateway.nodes.log_keys import LogKeys
 from realtime.gateway.nodes.replies import Adopted, Overview
 from realtime.gateway.nodes.scripts import Scripts
 
@@ -20,13 +22,15 @@ _T = TypeVar("_T")
 _ELSEWHERE: Final = (redis.ConnectionError, redis.ReadOnlyError)
 """What may be over at the next try: a connection that outlived its server, a server that isn't the master any more."""
 
+_REPLICAS_MS: Final = 1_000
+
 
 class Server:
     """The server, wherever it is now."""
 
     def __init__(self, link: Link, scripts: Scripts, *, now: Callable[[], float] = time.time) -> None:
         self.link = link
-        self.keys = link.keys
+        self.keys = LogKeys(link.keys)
         self._scripts = scripts
         self._now = now
 
@@ -37,15 +41,21 @@ class Server:
 
     def run(self, name: str, keys: Sequence[str], request: object, into: type[_T]) -> _T:
         """Run a script; once more where it may have been asked of the wrong server. Repeating one has to do no harm."""
-        return self.ask(lambda client: self._scripts.run(client, name, keys, request, into))
+
+        def question(client: redis.Redis) -> _T:
+            found: _T = self._scripts.run(client, name, keys, request, reply=into)
+            return found
+
+        return self.ask(question)
 
     def ask(self, question: Callable[[redis.Redis], _T]) -> _T:
         """Ask something; once more where it may have been asked of the wrong server."""
         try:
+            client = self.link.client()
             try:
-                return question(self.link.client())
+                return question(client)
             except _ELSEWHERE:
-                self.link.find_again()
+                self.link.find_again(client)
                 return question(self.link.client())
         except (redis.RedisError, OSError) as error:
             raise self.link.words(error) from error
@@ -54,12 +64,12 @@ class Server:
         """Run a script, and wait until so many replicas have what it wrote."""
         found = self.run(name, keys, request, into)
         if replicas:
-            self.ask(lambda client: _wait_for(client, replicas))
+            have: Any = self.ask(lambda client: client.wait(replicas, _REPLICAS_MS))
+            if have < replicas:
+                raise StorageError(
+                    f"Only {have} of {replicas} replicas have it; send it again, which does no harm, in a moment."
+                )
         return found
-
-    def run_now(self, client: redis.Redis, name: str, keys: Sequence[str], request: object, into: type[_T]) -> _T:
-        """Run a script over a connection of one's own."""
-        return self._scripts.run(client, name, keys, request, into)
 
     def adopt_now(self) -> Adopted:
         """See to it that the server is adopted: under a new seed, unless a node has done it."""
@@ -79,9 +89,11 @@ class Server:
 
     def _adopt(self, client: redis.Redis) -> Adopted:
         keys, request = [self.keys.meta, self.keys.feed], [self.now_ms, secrets.token_hex(16)]
-        return self._scripts.run(client, "adopt", keys, request, Adopted)
+        adopted: Adopted = self._scripts.run(client, "adopt", keys, request, reply=Adopted)
+        return adopted
 
     def _overview(self, client: redis.Redis) -> Overview:
-        keys: Any = self.keys
+        keys = self.keys
         names = [keys.meta, keys.tops, keys.trims, keys.counts, keys.folds]
-        return self._scripts.run(client, "channels", names, [], Overview)
+        overview: Overview = self._scripts.run(client, "channels", names, [], reply=Overview)
+        return overview

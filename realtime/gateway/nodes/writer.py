@@ -18,7 +18,9 @@ import redis
 
 from realtime import metrics
 from realtime.errors import ConflictError, StorageError
+from realtime.gateway import ledger as rules
 from realtime.gateway.nodes.follower import Follower
+from realtime.gateway.nodes.log_keys import key_text
 from realtime.gateway.nodes.memory import Memory
 from realtime.gateway.nodes.own import OwnCommits
 from realtime.gateway.nodes.replies import Buried, Outcome, Written
@@ -78,7 +80,8 @@ class Writer:
         self._memory = memory
         self._own = own
         self._retention_events = retention_events
-        self._bounds = [refusals_kept, critical_kept, FEED_BYTES]
+        self._refusals_kept = refusals_kept
+        self._critical_kept = critical_kept
         self._replicas = replicas
         self._number = 0
         self._trouble: str | None = None
@@ -166,13 +169,15 @@ class Writer:
                 _event(one, key, channels.setdefault(one.channel, len(channels) + 1))
                 for one, key in zip(append.accepted, append.keys, strict=True)
             ]
-            rows.append([-1 if append.expected is None else append.expected, events])
+            rows.append([False if append.expected is None else append.expected, events])
         now_ms = self._server.now_ms
         along = _along([append.along for append in appends if append.along is not None])
         refused = [_refusal(one, now_ms) for note in notes for one in note.refusals]
-        bounds = [self._own.node, number, *self._bounds]
+        bounds = [
+            self._own.node, number, self._refusals_kept, self._critical_kept, FEED_BYTES, rules.LETTERS_KEPT,
+        ]  # fmt: skip
         kept = [self._channel(name) for name in channels]
-        request = [now_ms, kept, rows, along, refused[-self._bounds[0] :], bounds]
+        request = [now_ms, kept, rows, along, refused[-self._refusals_kept :], bounds]
         return self._keys.for_append(channels), request
 
     def _channel(self, name: str) -> tuple[str, int, bool]:
@@ -193,7 +198,9 @@ class Writer:
             failure = self._server.link.words(error)
         else:
             _LOG.exception("a commit failed for a reason nobody thought of")
-            failure = StorageError("The log failed on these events; the gateway's own log says why.")
+            failure = StorageError(
+                "The log failed on these events, nothing was stored; the gateway's own log says why."
+            )
         self._trouble = str(failure)
         _LOG.error("commit of %d tasks failed: %s", len(tasks), error)
         for task in tasks:
@@ -229,24 +236,24 @@ def _answer(append: Append, outcome: Outcome, *, seed: str) -> None:
 
 def _event(accepted: Accepted, key: bytes, channel: int) -> list[Any]:
     event, identifier = accepted.event, accepted.document_id
-    kind, document = _NOTHING, b""
+    kind, document = _NOTHING, ""
     if identifier is not None and isinstance(event, CollectionCreated | CollectionUpdated):
-        kind, document = _PUT, _ENCODER.encode(event.document)
+        kind, document = _PUT, _ENCODER.encode(event.document).decode()
     elif identifier is not None and isinstance(event, CollectionDeleted):
         kind = _DELETE
-    return [channel, key, identifier or False, kind, document, accepted.is_critical, accepted.raw]
+    return [channel, key_text(key), identifier or False, kind, document, accepted.is_critical, accepted.raw.decode()]
 
 
 def _along(along: Sequence[Along]) -> list[Any] | bool:
     if not along:
         return False
     return [
-        [[channel, offset, fold] for one in along for channel, (offset, fold) in one.inboxes.items()],
+        [[channel, offset, fold.decode()] for one in along for channel, (offset, fold) in one.inboxes.items()],
         {channel: offset for one in along for channel, offset in one.judged.items()},
-        {name: value for one in along for name, value in one.notes.items()},
+        {name: value.decode() for one in along for name, value in one.notes.items()},
         [name for one in along for name in one.gone],
     ]
 
 
-def _refusal(refusal: Refusal, now_ms: int) -> bytes:
-    return msgspec.msgpack.encode([now_ms, refusal.index, refusal.code, refusal.reason, refusal.excerpt])
+def _refusal(refusal: Refusal, now_ms: int) -> str:
+    return msgspec.json.encode([now_ms, refusal.index, refusal.code, refusal.reason, refusal.excerpt]).decode()

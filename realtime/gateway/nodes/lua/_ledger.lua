@@ -1,7 +1,6 @@
 -- Who has yet to acknowledge which critical event. `consumers`: name -> seen (ms). `criticals`: number -> [channel, offset,
 -- ms, waiting, raw]. `places`: "offset channel" -> number. `owed`: "consumer\0number", by name. `dead`: a stream, by number.
 local CONSUMERS, CRITICALS, PLACES, OWED, DEAD = 1, 2, 3, 4, 5
-local LETTERS_KEPT = 1000
 
 local function slot(consumer, number)
   return consumer .. '\0' .. string.format('%016.0f', number)
@@ -44,7 +43,8 @@ local function settle(keys, consumer, number)
   return critical
 end
 
--- Moves the oldest `count` that a consumer is owed to the dead letters; returns them as [consumer, reason, channel, offset].
+-- Moves the oldest `count` (-1: all) that a consumer is owed to the dead letters, and says so in `buried`:
+-- [consumer, reason, channel, offset]. `keys.letters_kept` bounds the letters.
 local function bury(keys, consumer, count, reason, now_ms, buried)
   for _, number in ipairs(owed_numbers(keys, consumer, count)) do
     local critical = settle(keys, consumer, number)
@@ -52,7 +52,7 @@ local function bury(keys, consumer, count, reason, now_ms, buried)
       local letter = cmsgpack.pack({now_ms, critical[3], consumer, critical[1], critical[2], reason, critical[5]})
       local last = redis.call('XREVRANGE', keys[DEAD], '+', '-', 'COUNT', 1)
       local next_number = last[1] and tonumber(string.match(last[1][1], '^%d+')) + 1 or 1
-      redis.call('XADD', keys[DEAD], 'MAXLEN', LETTERS_KEPT, text(next_number) .. '-0', 'b', letter)
+      redis.call('XADD', keys[DEAD], 'MAXLEN', keys.letters_kept, text(next_number) .. '-0', 'b', letter)
       buried[#buried + 1] = {consumer, reason, critical[1], critical[2]}
     end
   end

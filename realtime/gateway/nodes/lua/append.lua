@@ -1,8 +1,8 @@
 -- Stores what a node has gathered, in one go: for each event its document, its place in the channel's stream with an offset,
 -- and a word to all nodes. Keys: meta, feed, dups, tops, trims, counts, folds, judged, notes, refusals, consumers, criticals,
 -- places, owed, dead, then stream, documents, ids, gone of each channel.
--- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or -1, [event, ...]], ...], along or nil,
--- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes]]. An event: [channel's number, duplicate key, id or false,
+-- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or false, [event, ...]], ...], along or nil,
+-- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes, letters kept]]. An event: [channel's number, duplicate key, id or false,
 -- 0 | 1 put | 2 delete, document, is critical, raw]. Along: [[inbox, offset, fold], ...], {channel: offset}, {note: value}, [gone].
 -- Reply: ["anew"], or ["stored", seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried].
 --#include _fence
@@ -98,7 +98,7 @@ end
 local function conflict(append)
   -- A repeat is answered before its expectation is looked at: who lost the answer asks again.
   local expected, event = append[1], append[2][1]
-  if expected < 0 or not event or not event[3] or redis.call('HEXISTS', dups, event[2]) == 1 then
+  if expected == false or not event or not event[3] or redis.call('HEXISTS', dups, event[2]) == 1 then
     return nil
   end
   local actual = version_of(state_of(event[1]), event[3])
@@ -200,6 +200,7 @@ end
 
 local buried = {}
 if #criticals > 0 then
+  ledger.letters_kept = bounds[6]
   owe(ledger, meta, criticals, bounds[4], now_ms, buried)
 end
 

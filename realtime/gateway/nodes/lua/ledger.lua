@@ -1,12 +1,12 @@
 -- What consumers do: meet, acknowledge, tend. Keys: meta, consumers, criticals, places, owed, dead.
--- Request: [op, now in ms, ...]. Reply: [what the op found, buried], or ["anew"].
+-- Request: [letters kept, most consumers, op, now in ms, ...]. Reply: [what the op found, buried], or ["anew"].
 --#include _fence
 --#include _ledger
 local request = cmsgpack.unpack(ARGV[1])
-local op, now_ms = request[1], request[2]
+local op, now_ms = request[3], request[4]
 local meta = KEYS[1]
-local keys = {KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]}
-local MOST_CONSUMERS = 100
+local keys = {KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], letters_kept = request[1]}
+local MOST_CONSUMERS = request[2]
 if redis.call('HGET', meta, 'run') ~= run_of_server() then
   return cmsgpack.pack({'anew'})
 end
@@ -79,10 +79,10 @@ end
 
 local found
 if op == 'meet' then
-  found = meet(request[3], set_of(request[4]))
+  found = meet(request[5], set_of(request[6]))
 elseif op == 'acknowledge' then
-  found = acknowledge(request[3], request[4])
+  found = acknowledge(request[5], request[6])
 else
-  found = tend(request[3], request[4])
+  found = tend(request[5], request[6])
 end
 return cmsgpack.pack({'done', found, buried})

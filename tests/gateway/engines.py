@@ -1,0 +1,57 @@
+"""Runs the same claims on each engine that can keep the log: SQLite, and Redis on a real server.
+
+A module says `pytestmark = on_each_engine`; what `opened` (making) and `served` (serving) open is then kept by the
+engine whose turn it is. `sqlite_only` marks what is about SQLite itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+
+ENGINES: Final = ("sqlite", "redis")
+on_each_engine: Final = pytest.mark.usefixtures("each_engine")
+sqlite_only: Final = pytest.mark.engine("sqlite")
+_now_on = "sqlite"
+
+
+def engine() -> str:
+    """Name the engine whose turn it is."""
+    return _now_on
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Let it be an engine's turn."""
+    global _now_on
+    before, _now_on = _now_on, name
+    try:
+        yield
+    finally:
+        _now_on = before
+
+
+def redis_url() -> str:
+    """Return the address of the tests' own server, started by the first who asks."""
+    return _server().url
+
+
+@cache
+def _server() -> RedisServer:
+    server = RedisServer()
+    atexit.register(server.close)
+    return server
+
+
+def prefix_of(folder: Path) -> str:
+    """Return what a folder's keys begin with: who opens it again finds what was there."""
+    return "test-" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
