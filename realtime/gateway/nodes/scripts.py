@@ -6,6 +6,7 @@ Threads: any.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from redis.exceptions import NoScriptError
 
 from realtime.gateway.nodes.dialing import ask
 
+_INCLUDE: Final = re.compile(rb"^--#include (\w+)$", re.MULTILINE)
+"""A line that stands for another file of the folder."""
 FOLDER: Final = Path(__file__).with_name("lua")
 
 
@@ -33,7 +36,8 @@ class Scripts:
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        sources = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.lua"))}
+        files = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.lua"))}
+        sources = {name: _INCLUDE.sub(lambda found: files[found[1].decode()], text) for name, text in files.items()}
         self._scripts = {
             name: _Script(source, hashlib.sha1(source, usedforsecurity=False).hexdigest())
             for name, source in sources.items()
