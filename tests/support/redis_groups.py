@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from realtime.gateway.nodes.keys import SLOTS
+from tests.support.certificates import Certificates
 from tests.support.processes import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
@@ -31,44 +32,50 @@ class _Group:
 
 
 class Sentinels(_Group):
-    """A master, a replica, and three Sentinels that watch them. A context manager."""
+    """A master, a replica, and three Sentinels that watch them, with TLS if there are certificates."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificates: Certificates | None = None) -> None:
         super().__init__()
+        self._scheme = _scheme(certificates)
         with ExitStack() as stack:
-            self.master = stack.enter_context(RedisServer())
-            self.replica = stack.enter_context(RedisServer(lines=[f"replicaof 127.0.0.1 {self.master.port}"]))
+            self.master = stack.enter_context(RedisServer(certificates=certificates))
+            following = [f"replicaof 127.0.0.1 {self.master.port}"]
+            self.replica = stack.enter_context(RedisServer(lines=following, certificates=certificates))
             until(lambda: _is_synced(self.replica), what="the replica follows its master")
             watching = [
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.master.port} 2",
                 f"sentinel down-after-milliseconds {MASTER} {_DOWN_MS}",
                 f"sentinel failover-timeout {MASTER} 2000",
             ]
-            self.sentinels = [stack.enter_context(RedisServer(lines=watching, is_sentinel=True)) for _ in range(3)]
+            self.sentinels = [
+                stack.enter_context(RedisServer(lines=watching, certificates=certificates, is_sentinel=True))
+                for _ in range(3)
+            ]
             until(lambda: all(map(_knows_the_others, self.sentinels)), what="the Sentinels know one another")
             self._stack = stack.pop_all()
 
     @property
     def url(self) -> str:
         """Return the address that leads through the Sentinels."""
-        return f"redis+sentinel://{','.join(each.address for each in self.sentinels)}/{MASTER}"
+        return f"{self._scheme}+sentinel://{','.join(each.address for each in self.sentinels)}/{MASTER}"
 
 
 class Cluster(_Group):
-    """Three nodes that share the slots, and a replica for each of the first `replicas`. A context manager."""
+    """Three nodes that share the slots, with TLS if there are certificates; the first `replicas` have a replica."""
 
-    def __init__(self, *, replicas: int = 0) -> None:
+    def __init__(self, *, replicas: int = 0, certificates: Certificates | None = None) -> None:
         super().__init__()
+        self._scheme = _scheme(certificates)
         with ExitStack() as stack:
-            self.nodes = [stack.enter_context(_node()) for _ in range(3)]
-            self.replicas = [stack.enter_context(_node()) for _ in range(replicas)]
+            self.nodes = [stack.enter_context(_node(certificates)) for _ in range(3)]
+            self.replicas = [stack.enter_context(_node(certificates)) for _ in range(replicas)]
             self._join()
             self._stack = stack.pop_all()
 
     @property
     def url(self) -> str:
         """Return the address that names its nodes."""
-        return f"redis+cluster://{','.join(each.address for each in self.nodes)}"
+        return f"{self._scheme}+cluster://{','.join(each.address for each in self.nodes)}"
 
     def owner(self, slot: int) -> RedisServer:
         """Return the node that was given a slot in the beginning."""
@@ -90,14 +97,18 @@ class Cluster(_Group):
         until(lambda: all(map(_is_whole, everyone)), what="the Cluster is whole")
 
 
-def _node() -> RedisServer:
+def _scheme(certificates: Certificates | None) -> str:
+    return "rediss" if certificates else "redis"
+
+
+def _node(certificates: Certificates | None) -> RedisServer:
     settings = {
         "cluster-enabled": "yes",
         "cluster-node-timeout": str(_DOWN_MS),
         "cluster-port": str(free_port()),
         "cluster-replica-validity-factor": "0",
     }
-    return RedisServer(settings=settings)
+    return RedisServer(settings=settings, certificates=certificates)
 
 
 def _bus_port(node: RedisServer) -> int:

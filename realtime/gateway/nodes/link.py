@@ -34,6 +34,7 @@ class Link:
         self._lock = Lock()
         self._place: Place | None = None
         self._client: Redis | None = None
+        self._generation = 0
         self._described = str(Place(*url.hosts[0])) if url.hosts else url.path
 
     @classmethod
@@ -52,6 +53,11 @@ class Link:
         """Return where the server is, as far as it is known, without any login: for people."""
         place = self._place
         return self._described if place is None else str(place)
+
+    @property
+    def generation(self) -> int:
+        """Return how often the server was looked for again: a follower of an older generation is to be made anew."""
+        return self._generation
 
     def client(self) -> Redis:
         """Return the client of the server that holds our keys, the same one until `find_again`.
@@ -83,6 +89,7 @@ class Link:
             # Not closed here: other threads may be in the middle of a command. It goes with the last who uses it.
             self._client = None
             self._place = None
+            self._generation += 1
 
     def check(self) -> None:
         """See at the start that this Redis will do. Raises StartError if it won't, StorageError if it isn't there."""

@@ -9,8 +9,10 @@ import pytest
 from redis.exceptions import RedisError
 
 from realtime.config import Settings
+from realtime.gateway.nodes.dialing import ask
 from realtime.gateway.nodes.link import Link
 from realtime.redis_url import parse_redis_url
+from tests.support.certificates import Certificates, make_certificates
 from tests.support.redis_groups import MASTER, Cluster, Sentinels
 from tests.support.waiting import until
 
@@ -29,8 +31,25 @@ def cluster() -> Iterator[Cluster]:
         yield group
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Make an authority and what it signs."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
 def _link(url: str, prefix: str = "tideboard") -> Link:
     return Link.of(replace(Settings(redis_url=url), redis_prefix=prefix))
+
+
+def _encrypted(url: str, certificates: Certificates) -> Link:
+    return Link.of(
+        Settings(
+            redis_url=url,
+            redis_ca_file=certificates.authority,
+            redis_cert_file=certificates.client,
+            redis_key_file=certificates.client_key,
+        )
+    )
 
 
 def _refusal(link: Link) -> str:
@@ -77,6 +96,17 @@ def test_a_sentinels_own_login_is_used(sentinels: Sentinels) -> None:
     assert "hidden-word" not in refusal
 
 
+def test_sentinels_are_asked_by_tls_and_the_master_is_reached_by_tls_and_login(certificates: Certificates) -> None:
+    """With one authority for all of them, and the login for the master alone."""
+    with Sentinels(certificates=certificates) as group:
+        group.master.ask("ACL", "SETUSER", "ann", "on", ">hidden-word", "~*", "+@all")
+        link = _encrypted(group.url.replace("://", "://ann:hidden-word@"), certificates)
+        assert _writes(link)
+        assert ask(link.client(), "ACL", "WHOAMI") == b"ann"
+        link.close()
+        assert "isn't trusted" in _refusal(_link(group.url))
+
+
 def test_after_a_failover_sentinels_lead_to_the_new_master() -> None:
     """Until they agree, nobody is taken for the master; the old one, back, is no way to write."""
     with Sentinels() as group:
@@ -102,6 +132,18 @@ def test_a_cluster_leads_to_the_owner_of_our_slot(cluster: Cluster) -> None:
             owners.add(link.where)
             link.close()
     assert len(owners) == len(cluster.nodes), "the prefixes have to be in different nodes"
+
+
+def test_a_cluster_is_reached_by_tls_and_login(certificates: Certificates) -> None:
+    """The node that is asked and the owner alike."""
+    with Cluster(certificates=certificates) as group:
+        for node in group.nodes:
+            node.ask("ACL", "SETUSER", "ann", "on", ">hidden-word", "~*", "+@all")
+        link = _encrypted(group.url.replace("://", "://ann:hidden-word@"), certificates)
+        assert _writes(link)
+        assert link.where == group.owner(link.keys.slot).address
+        assert ask(link.client(), "ACL", "WHOAMI") == b"ann"
+        link.close()
 
 
 def test_nodes_that_are_gone_are_asked_in_vain(cluster: Cluster) -> None:

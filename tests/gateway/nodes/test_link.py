@@ -233,13 +233,16 @@ def test_one_of_many_that_meet_a_failure_looks_again(redis_server: RedisServer) 
     """Who comes late with the client that failed doesn't take the new one away."""
     link = _link(redis_server.url)
     failed = link.client()
+    assert link.generation == 0
     link.find_again(failed)
     fresh = link.client()
     assert fresh is not failed
     link.find_again(failed)
     assert link.client() is fresh
+    assert link.generation == 1
     link.find_again()
     assert link.client() is not fresh
+    assert link.generation == 2
     link.close()
 
 
