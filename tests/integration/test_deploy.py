@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -16,7 +17,9 @@ import yaml  # type: ignore[import-untyped]  # no stubs are among the tools
 
 from realtime.bench.launch import clean_environment, free_port
 from realtime.bench.process import Process
-from realtime.config import KEYS, variable_of
+from realtime.config import KEYS, Settings, variable_of
+from realtime.gateway.nodes.link import Link
+from tests.support.redis_server import RedisServer
 
 ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -85,6 +88,30 @@ def test_the_compose_file_joins_what_is_there() -> None:
     subnet = told["networks"]["inside"]["ipam"]["config"][0]["subnet"]
     assert board["environment"]["TIDEBOARD_TRUSTED_PROXIES"] == subnet
     assert "ports" not in board, "only the proxy is reached from outside"
+
+
+@pytest.mark.parametrize("password", ["", "hidden-word"])
+def test_the_redis_of_the_compose_file_will_do(caplog: pytest.LogCaptureFixture, password: str) -> None:
+    """Its command starts a server that keeps what it has, is reached by the address told there, and is healthy."""
+    told = compose()["services"]["redis"]
+    said = {"${REDIS_PASSWORD:-}": password}
+    words = [said.get(word, word) for word in told["command"]]
+    settings = {key.removeprefix("--"): f'"{value}"' for key, value in zip(words[1::2], words[2::2], strict=True)}
+    written = (DEPLOY / "compose.yaml").read_text(encoding="utf-8")
+    [url] = re.findall(r"TIDEBOARD_REDIS_URL=(redis://\S+)", written)
+    with RedisServer(settings=settings, password=password) as server, caplog.at_level("WARNING"):
+        url = url.replace("${REDIS_PASSWORD}", password).replace("redis:6379", server.address)
+        link = Link.of(Settings(redis_url=url))
+        link.check()
+        link.close()
+        kind, command = told["healthcheck"]["test"]
+        environ = {**os.environ, "REDISCLI_AUTH": password}
+        here = command.replace("redis-cli", f"redis-cli -p {server.port}")
+        healthy = subprocess.run(here, shell=True, env=environ, capture_output=True, timeout=20, check=False)
+        assert (kind, healthy.returncode) == ("CMD-SHELL", 0)
+    assert caplog.messages == []
+    dead = subprocess.run(here, shell=True, env=environ, capture_output=True, timeout=20, check=False)
+    assert dead.returncode != 0
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from realtime.gateway.nodes.dialing import ask
 from tests.support.certificates import Certificates
@@ -57,7 +57,8 @@ class RedisServer:
     """One server process. A context manager; leaving it ends the process, come what may.
 
     `settings` are lines of its configuration. With `certificates` it speaks TLS alone, and asks for a client's.
-    `users` are ACL lines (`user ann on …`); with them nobody is let in without a login. Its folder goes with it.
+    `users` are ACL lines (`user ann on …`); with them nobody is let in without a login. `password` is what
+    `settings` ask of everybody (requirepass). Its folder goes with it.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class RedisServer:
         settings: Mapping[str, str] | None = None,
         users: Sequence[str] = (),
         certificates: Certificates | None = None,
-        login: str = "",
+        password: str = "",
         lines: Iterable[str] = (),
         is_sentinel: bool = False,
     ) -> None:
@@ -76,7 +77,7 @@ class RedisServer:
         self.folder = Path(self._temporary.name)
         self.port = free_port()
         self._certificates = certificates
-        self._login = login
+        self._password = password
         self._command = [
             str(server or program()),
             str(self.folder / "redis.conf"),
@@ -90,8 +91,8 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Return its address, with the login it was given."""
-        return f"redis{'s' if self._certificates else ''}://{self._login}{self.address}/0"
+        """Return its address, without a login."""
+        return f"redis{'s' if self._certificates else ''}://{self.address}/0"
 
     @property
     def address(self) -> str:
@@ -145,10 +146,10 @@ class RedisServer:
 
     def ask(self, *command: str | bytes | int) -> Any:
         """Send one command over the socket file, as who may do everything."""
-        name = _ADMIN if self._users else None
+        name, word = (_ADMIN, _ADMIN) if self._users else (None, self._password or None)
         path = str(self.socket_file)
         with closing(
-            Redis(unix_socket_path=path, username=name, password=name, socket_timeout=10, protocol=2)
+            Redis(unix_socket_path=path, username=name, password=word, socket_timeout=10, protocol=2)
         ) as client:
             return ask(client, *command)
 
@@ -187,6 +188,9 @@ class RedisServer:
             try:
                 if self.ask("INFO", "server")["process_id"] == self.pid and not self._is_loading():
                     return True
+            except AuthenticationError:
+                self.kill()
+                raise
             except (RedisError, OSError):
                 pass
             if time.monotonic() > deadline:
