@@ -66,6 +66,8 @@ class Follower:
         self._count = 0
         self._client_id: Any = None
         self._lock = threading.Lock()
+        self.on_back: Callable[[], None] = lambda: None
+        """Called when the server can be reached again."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tideboard-feed", daemon=True)
 
@@ -133,17 +135,15 @@ class Follower:
 
     def _look_again(self) -> None:
         """Find out after a pause whether this is still the same data; what is missing shows as a hole in the feed."""
-        self._server.adopt_now()
-        overview = self._server.overview_now()
-        if overview.seed != self._memory.seed or self._at == (0, 0):
-            self._begin_anew(overview)
-        elif (overview.term, overview.seq) != self._at:
-            self._catch_up(overview)
+        if self._server.adopt_now().seed != self._memory.seed or self._at == (0, 0):
+            self._begin_anew(self._server.overview_now())
         self._heard()
 
     def _take(self, client: redis.Redis) -> None:
         term, seq = self._at
         reply: Any = client.xread({self._server.keys.feed: f"{term}-{seq}"}, count=_ENTRIES, block=BLOCK_MS)
+        if not reply:
+            self._look_round(client)
         self._heard()
         for place, fields in reply[0][1] if reply else ():
             term, seq = map(int, place.split(b"-"))
@@ -156,6 +156,12 @@ class Follower:
                 return
             self._tell(kind, fields[b"b"])
             self._moved((term, seq))
+
+    def _look_round(self, client: redis.Redis) -> None:
+        """See in a quiet moment whether everything is still there: of what was flushed nobody tells."""
+        seed: Any = client.hget(self._server.keys.meta, "seed")
+        if seed is None or seed.decode() != self._memory.seed:
+            self._look_again()
 
     def _tell(self, kind: str, body: bytes) -> None:
         if kind == EVENTS:
@@ -239,6 +245,7 @@ class Follower:
     def _heard(self) -> None:
         if self._trouble is not None:
             _LOG.warning("Redis can be reached again after %.1f s", self.cut_off_s)
+            self.on_back()
         self._cut_at = None
         self._trouble = None
 

@@ -90,7 +90,11 @@ class Writer:
 
     def start(self) -> None:
         """Begin."""
+        self._follower.on_back = self._forget_trouble
         self._thread.start()
+
+    def _forget_trouble(self) -> None:
+        self._trouble = None
 
     @property
     def trouble(self) -> str | None:

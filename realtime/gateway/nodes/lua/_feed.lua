@@ -10,7 +10,7 @@ local function tell(meta, feed, kind, body, most_bytes)
       break
     end
     redis.call('XDEL', feed, first[1][1])
-    kept = redis.call('HINCRBY', meta, 'feed_bytes', -#first[1][2][4])
+    kept = redis.call('HINCRBY', meta, 'feed_bytes', 0 - #first[1][2][4])
   end
   return seq
 end
