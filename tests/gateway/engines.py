@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, documented_user
 
 ENGINES: Final = ("sqlite", "redis")
 on_each_engine: Final = pytest.mark.usefixtures("each_engine")
@@ -41,13 +41,13 @@ def using(name: str) -> Iterator[None]:
 
 
 def redis_url() -> str:
-    """Return the address of the tests' own server, started by the first who asks."""
-    return _server().url
+    """Return the address of the tests' own server, started by the first who asks, with no more rights than we need."""
+    return _server().url.replace("://", "://tideboard:password@")
 
 
 @cache
 def _server() -> RedisServer:
-    server = RedisServer()
+    server = RedisServer(users=[documented_user(prefix="test-*")])
     atexit.register(server.close)
     return server
 

@@ -32,21 +32,24 @@ KEPT: Final = {"save": '""', "appendonly": "yes", "appendfsync": "everysec"}
 _OPERATIONS: Final = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-def documented_user() -> str:
+def documented_user(*, prefix: str = "tideboard") -> str:
     """Return the ACL line that docs/operations.md gives, for the user `tideboard` with the password `password`."""
     [line] = [line for line in _OPERATIONS.read_text().splitlines() if line.startswith("user tideboard ")]
-    return line
+    assert "~{tideboard}:*" in line
+    return line.replace("~{tideboard}:*", f"~{{{prefix}}}:*")
 
 
 def programs() -> dict[str, Path]:
-    """Find what can be started: `redis`, and `valkey` where there is one (also by $TIDEBOARD_TEST_VALKEY)."""
+    """Find what can be started: `redis`, and `valkey` where there is one, on PATH or named by $VALKEY_SERVER."""
     named = {"redis": shutil.which("redis-server"), "valkey": shutil.which("valkey-server")}
-    named["valkey"] = os.environ.get("TIDEBOARD_TEST_VALKEY") or named["valkey"]
+    named["valkey"] = os.environ.get("VALKEY_SERVER") or named["valkey"]
     return {name: Path(path) for name, path in named.items() if path}
 
 
 def program() -> Path:
-    """Return the server to start where it doesn't matter which."""
+    """Return the server to start where it doesn't matter which: the one $REDIS_SERVER names, or the first found."""
+    if named := os.environ.get("REDIS_SERVER"):
+        return Path(named)
     found = programs()
     if not found:
         raise AssertionError("These tests need redis-server: install it (on Debian: apt-get install redis-server).")

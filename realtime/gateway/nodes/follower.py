@@ -82,11 +82,12 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """End. What is stored and waits to be told of is answered untold."""
         self._closing.set()
         self._wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self._answer_untold()
 
     @property
     def trouble(self) -> str | None:
@@ -255,6 +256,10 @@ class Follower:
         with self._lock:
             self._cut_at = self._cut_at if self._cut_at is not None else self._clock()
             self._trouble = str(self._link.words(error))
+        self._answer_untold()
+
+    def _answer_untold(self) -> None:
+        with self._lock:
             waiting, self._waiting = self._waiting, []
         for *_, run in waiting:
             run()
