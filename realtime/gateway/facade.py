@@ -11,11 +11,11 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -27,12 +27,12 @@ from realtime.errors import CommandError, NotRunning
 from realtime.gateway.access import Access
 from realtime.gateway.announcer import Announcer
 from realtime.gateway.audit import Audit
+from realtime.gateway.census import Crowd, Nobody
 from realtime.gateway.derived_file import FILE_NAME as DERIVED_NAME
 from realtime.gateway.derived_file import DerivedFile
 from realtime.gateway.documents import Documents
+from realtime.gateway.engine import Engine, Wanted, engine_for
 from realtime.gateway.exposure import warnings_of
-from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
-from realtime.gateway.flags import FlagFile
 from realtime.gateway.folder import claimed
 from realtime.gateway.gates import gate_for
 from realtime.gateway.http import Api, routes
@@ -50,20 +50,16 @@ from realtime.gateway.inboxes import Inboxes
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.lens import Lens
 from realtime.gateway.listening import answer_at_once
-from realtime.gateway.log import EventLog
-from realtime.gateway.nodes.link import Link
-from realtime.gateway.nodes.log import RedisLog
+from realtime.gateway.nodes.rates import SharedWindows
 from realtime.gateway.notifier import Notifier
 from realtime.gateway.permits import Permits
 from realtime.gateway.ports import Log
 from realtime.gateway.records import Stored
 from realtime.gateway.revocations import Revocations
-from realtime.gateway.revocations_file import FILE_NAME as REVOCATIONS_NAME
-from realtime.gateway.revocations_file import RevocationFile
 from realtime.gateway.role_tables import rights_from
-from realtime.gateway.schema import LOG_NAME
 from realtime.gateway.secret import secret_of
 from realtime.gateway.socket import Socket
+from realtime.gateway.switchboard import Switchboard
 from realtime.hub import Hub
 from realtime.hub.hub import SUBPROTOCOL
 from realtime.notifications.tables import rules_from
@@ -81,7 +77,7 @@ class _Running:
     log: Log
     lens: Lens
     ingest: Ingest
-    flags: FlagFile
+    flags: Switchboard
     socket: Socket
     inboxes: Inboxes
     notifier: Notifier
@@ -104,7 +100,8 @@ class Gateway:
             settings.data_dir, most_rows=settings.audit_kept, most_days=settings.audit_days,
             secrets=(settings.secret, settings.api_key), now=now,
         )  # fmt: skip
-        self.gate = gate_for(settings, notes=self.audit, clock=now)
+        self._windows = SharedWindows(now)
+        self.gate = gate_for(settings, notes=self.audit, windows=self._windows, clock=now)
         self._started_at = now()
         self._node_id = str(uuid.uuid4())
 
@@ -124,7 +121,7 @@ class Gateway:
         return self._current().ingest
 
     @property
-    def flags(self) -> FlagFile:
+    def flags(self) -> Switchboard:
         """Return what an operator has switched. Raises NotRunning outside of `running`."""
         return self._current().flags
 
@@ -136,77 +133,58 @@ class Gateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run while the block does. Raises StartError, one sentence, when the data folder can't be used."""
+        announcers: list[Announcer] = []
+        loop = asyncio.get_running_loop()
+
+        def committed(stored: Sequence[Stored]) -> None:
+            if not announcers:  # another node's, before anybody is connected here: read from the log when asked for
+                return
+            announcers[0].committed(stored)
+            running.notifier.committed(stored)
+            running.inboxes.committed(stored)
+
+        def begun_anew() -> None:
+            loop.call_soon_threadsafe(self._begin_anew)
+
         with (
             claimed(self._settings.data_dir) as folder,
             self._audited(),
-            self._remembered(folder) as revocations,
-            self._flagged(folder) as flags,
             closing(DerivedFile.open(folder / DERIVED_NAME)) as derived,
         ):
-            announcers: list[Announcer] = []
-
-            def committed(stored: Sequence[Stored]) -> None:
-                announcers[0].committed(stored)
-                running.notifier.committed(stored)
-                running.inboxes.committed(stored)
-
-            loop = asyncio.get_running_loop()
-
-            def begun_anew() -> None:
-                loop.call_soon_threadsafe(self._begin_anew)
-
-            log = await asyncio.to_thread(self._open_log, folder, committed, begun_anew)
-            try:
-                self._running = running = self._assemble(log, revocations, flags, derived)
-                socket = running.socket
-                flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
-                announcers.append(
-                    Announcer(
-                        loop,
-                        broadcast=socket.broadcast,
-                        introduce=socket.introduce,
-                        expect_ack=socket.redeliverer.stored,
-                    )
-                )
-                await asyncio.to_thread(answer_at_once)
-                chores = [
-                    asyncio.create_task(chore)
-                    for chore in (
-                        socket.redeliverer.run(),
-                        running.inboxes.run(),
-                        running.lens.following.run(),
-                        self._watch(log),
-                    )
-                ]
-                running.notifier.start()
-                try:
-                    yield
-                finally:
-                    await asyncio.to_thread(running.notifier.stop)
-                    for chore in chores:
-                        chore.cancel()
-                    await asyncio.gather(*chores, return_exceptions=True)
-                await socket.hub.shutdown()
-                await running.lens.following.keep()
-            finally:
-                self._running = None
-                await asyncio.to_thread(log.close)
-
-    def _open_log(
-        self, folder: Path, committed: Callable[[Sequence[Stored]], None], begun_anew: Callable[[], None]
-    ) -> Log:
-        """Open the log, in the data folder or in the Redis that several gateways share. Raises StartError."""
-        settings = self._settings
-        if settings.redis_url is None:
-            return EventLog.open(
-                folder / LOG_NAME, retention_events=settings.retention_events, refusals_kept=settings.warnings_kept,
-                critical_kept=settings.critical_kept, on_commit=committed, now=self._now,
+            wanted = Wanted(
+                settings=self._settings, folder=folder, node=self._node_id, about=self._node, crowd=self._crowd,
+                on_commit=committed, on_anew=begun_anew, windows=self._windows, now=self._now,
             )  # fmt: skip
-        return RedisLog.open(
-            Link.of(settings), node=self._node_id, retention_events=settings.retention_events,
-            refusals_kept=settings.warnings_kept, critical_kept=settings.critical_kept,
-            replicas=settings.redis_replicas, on_commit=committed, on_anew=begun_anew, now=self._now,
-        )  # fmt: skip
+            async with engine_for(wanted) as engine:
+                try:
+                    self._running = running = self._assemble(engine, derived)
+                    socket = running.socket
+                    engine.flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
+                    announcers.append(
+                        Announcer(
+                            loop,
+                            broadcast=socket.broadcast,
+                            introduce=socket.introduce,
+                            expect_ack=socket.redeliverer.stored,
+                        )
+                    )
+                    await asyncio.to_thread(answer_at_once)
+                    running.notifier.start()
+                    async with _doing(
+                        socket.redeliverer.run, running.inboxes.run, running.lens.following.run,
+                        partial(self._watch, engine.log), *engine.chores,
+                    ):  # fmt: skip
+                        try:
+                            yield
+                        finally:
+                            await asyncio.to_thread(running.notifier.stop)
+                    await socket.hub.shutdown()
+                    await running.lens.following.keep()
+                finally:
+                    self._running = None
+
+    def _crowd(self) -> Crowd:
+        return Nobody() if self._running is None else self._running.socket.hub
 
     def _begin_anew(self) -> None:
         """Let go of everything that was told under epochs that hold no more."""
@@ -232,24 +210,8 @@ class Gateway:
         finally:
             self.audit.close()
 
-    @contextmanager
-    def _remembered(self, folder: Path) -> Iterator[Revocations]:
-        revocations = RevocationFile.open(folder / REVOCATIONS_NAME, now=self._now)
-        try:
-            yield revocations
-        finally:
-            revocations.close()
-
-    @contextmanager
-    def _flagged(self, folder: Path) -> Iterator[FlagFile]:
-        flags = FlagFile.open(folder / FLAGS_NAME, now=self._now)
-        try:
-            yield flags
-        finally:
-            flags.close()
-
-    def _assemble(self, log: Log, revocations: Revocations, flags: FlagFile, derived: DerivedFile) -> _Running:
-        settings = self._settings
+    def _assemble(self, engine: Engine, derived: DerivedFile) -> _Running:
+        settings, log, flags, revocations = self._settings, engine.log, engine.flags, engine.revocations
         for sentence in warnings_of(settings):
             _LOG.warning(sentence)
         access = Access.of(settings, secret=secret_of(settings), revocations=revocations, steady=time.monotonic)
@@ -259,15 +221,15 @@ class Gateway:
         ingest = Ingest(log, settings=settings, flags=flags, gate=self.gate, now=self._now, lens=lens)
         socket = Socket(
             log, ingest, settings=settings, access=access, permits=permits, lens=lens, flags=flags, gate=self.gate,
-            now=self._now,
+            others=engine.others, now=self._now,
         )  # fmt: skip
         inboxes = Inboxes(log)
-        notifier = Notifier(log, self._rules, rights=self._rights, flags=flags, now=self._now)
+        notifier = Notifier(log, self._rules, rights=self._rights, flags=flags, leads=engine.leads, now=self._now)
         revocations.on_bar, revocations.on_change = socket.barred, socket.nudge
         api = Api(
             EventRoutes(log, ingest, settings=settings, permits=permits),
             DocumentRoutes(Documents(lens, ingest), lens=lens, permits=permits, settings=settings),
-            ChannelRoutes(lens, ingest, audience=socket.hub, settings=settings, node=self._node, permits=permits),
+            ChannelRoutes(lens, ingest, census=engine.census, settings=settings, permits=permits),
             CriticalRoutes(log, socket.redeliverer, permits=permits, settings=settings),
             InboxRoutes(inboxes, permits.inboxes),
             RevocationRoutes(revocations, access, settings=settings, now=self._now, notes=self.audit),
@@ -317,6 +279,18 @@ class Gateway:
             "version": tideboard_version(),
             "uptime": int(self._now() - self._started_at),
         }
+
+
+@asynccontextmanager
+async def _doing(*chores: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Do chores while the block runs."""
+    tasks = [asyncio.create_task(chore()) for chore in chores]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _refuse_address(websocket: WebSocket) -> None:

@@ -14,8 +14,14 @@ from realtime.hub.origin import Origins
 from realtime.hub.peers import Proxies
 
 
-def gate_for(settings: Settings, *, notes: Notes | None = None, clock: Callable[[], float] = time.time) -> Gate:
-    """Make a gate. Raises ConfigError, one sentence, for lists that make no sense."""
+def gate_for(
+    settings: Settings,
+    *,
+    notes: Notes | None = None,
+    windows: MemoryWindows | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Gate:
+    """Make a gate that counts in `windows`. Raises ConfigError, one sentence, for lists that make no sense."""
     try:
         origins = Origins(settings.allowed_origins, is_open=not settings.is_guarded)
     except ValueError as error:
@@ -32,4 +38,5 @@ def gate_for(settings: Settings, *, notes: Notes | None = None, clock: Callable[
         commands_per_s=settings.commands_per_s,
         events_per_s=settings.events_per_s,
     )
-    return Gate(origins=origins, proxies=proxies, quotas=quotas, rates=LibraryRates(MemoryWindows(clock)), notes=notes)
+    rates = LibraryRates(windows or MemoryWindows(clock))
+    return Gate(origins=origins, proxies=proxies, quotas=quotas, rates=rates, notes=notes)

@@ -5,9 +5,10 @@ Replies are `{"result": …}` or `{"error": {"code", "message"}}`, with HTTP sta
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from realtime.config import Settings
 from realtime.errors import CommandError, Disconnect, EventError
 from realtime.gateway.access import Identity
 from realtime.gateway.bodies import CONTENT_TYPES
+from realtime.gateway.census import Census, Node
 from realtime.gateway.http_access import identity_of
 from realtime.gateway.ingest import Ingest
 from realtime.gateway.lens import Lens
@@ -26,7 +28,6 @@ from realtime.gateway.rights import Sight
 from realtime.protocol.codes import DisconnectCode, ErrorCode, refuse
 from realtime.protocol.frames import (
     ChannelRequest,
-    ClientInfo,
     HistoryRequest,
     HistoryResult,
     PresenceResult,
@@ -37,30 +38,6 @@ from realtime.protocol.frames import (
 _MOST_HISTORY: Final = 10_000
 _MOST_COMMANDS: Final = 1_000
 _T = TypeVar("_T")
-
-
-class Listener(Protocol):
-    """One connection, as far as these routes look."""
-
-    @property
-    def user(self) -> str: ...  # noqa: D102
-    @property
-    def client(self) -> str: ...  # noqa: D102
-    @property
-    def channels(self) -> Collection[str]: ...  # noqa: D102
-
-    def disconnect(self, disconnect: Disconnect) -> None:
-        """End it."""
-
-
-class Audience(Protocol):
-    """Who is connected: what these routes need of the hub."""
-
-    @property
-    def members(self) -> Collection[Listener]: ...  # noqa: D102
-
-    def presence(self, channel: str) -> Mapping[str, ClientInfo]:
-        """Return who is subscribed, by client id."""
 
 
 class _Publish(msgspec.Struct):
@@ -92,16 +69,14 @@ class ChannelRoutes:
         lens: Lens,
         ingest: Ingest,
         *,
-        audience: Audience,
+        census: Census,
         settings: Settings,
-        node: Callable[[], dict[str, Any]],
         permits: Permits,
     ) -> None:
         self._lens = lens
         self._ingest = ingest
-        self._audience = audience
+        self._census = census
         self._settings = settings
-        self._node = node
         self._permits = permits
         self._commands: dict[str, Callable[[Any, Identity], Awaitable[Any]]] = {
             "publish": self._publish,
@@ -130,7 +105,7 @@ class ChannelRoutes:
         return await self._answer("presence_stats", request)
 
     async def info(self, request: Request) -> Response:
-        """Tell about this node."""
+        """Tell about this node, and the others."""
         return await self._answer("info", request)
 
     async def channels(self, request: Request) -> Response:
@@ -210,12 +185,12 @@ class ChannelRoutes:
     async def _presence(self, content: Any, identity: Identity) -> PresenceResult:
         channel = _convert(content, ChannelRequest).channel
         self._sight(channel, identity)
-        return PresenceResult(dict(self._audience.presence(channel)))
+        return PresenceResult(await self._census.presence(channel))
 
     async def _presence_stats(self, content: Any, identity: Identity) -> PresenceStatsResult:
         channel = _convert(content, ChannelRequest).channel
         self._sight(channel, identity)
-        present = self._audience.presence(channel)
+        present = await self._census.presence(channel)
         return PresenceStatsResult(len(present), len({one.user for one in present.values()}))
 
     def _sight(self, channel: str, identity: Identity) -> Sight:
@@ -224,32 +199,30 @@ class ChannelRoutes:
         return self._permits.sight(identity, channel)
 
     async def _info(self, _: Any, identity: Identity) -> dict[str, Any]:
-        members = self._audience.members
-        listened = {channel for member in members for channel in member.channels}
-        counts = {
-            "num_clients": len(members),
-            "num_users": len({member.user for member in members}),
+        return {"nodes": [self._told(node, identity) for node in await self._census.nodes()]}
+
+    def _told(self, node: Node, identity: Identity) -> dict[str, Any]:
+        listened = {channel for one in node.listeners for channel in one.channels}
+        return {
+            **node.about,
+            "num_clients": node.count,
+            "num_users": len({one.user for one in node.listeners}),
             "num_channels": sum(self._permits.find_sight(identity, channel) is not None for channel in listened),
         }
-        return {"nodes": [{**self._node(), **counts}]}
 
     async def _disconnect(self, content: Any, identity: Identity) -> dict[str, Any]:
         if not (self._permits.is_open or identity.may_administer):
             raise refuse(ErrorCode.PERMISSION_DENIED)
         command = _convert(content, _Disconnect)
         end = _disconnect_of(command.disconnect.code, command.disconnect.reason)
-        for member in list(self._audience.members):
-            if member.user == command.user and command.client in ("", member.client):
-                member.disconnect(end)
+        await self._census.end(command.user, command.client, end)
         return {}
 
     async def _channels(self, content: Any, identity: Identity) -> dict[str, Any]:
         pattern = content.get("pattern") if isinstance(content, dict) else None
-        counts: dict[str, int] = {}
-        for member in self._audience.members:
-            for channel in member.channels:
-                if self._permits.find_sight(identity, channel) is not None:
-                    counts[channel] = counts.get(channel, 0) + 1
+        nodes = await self._census.nodes()
+        counted = Counter(channel for node in nodes for one in node.listeners for channel in one.channels)
+        counts = {name: n for name, n in counted.items() if self._permits.find_sight(identity, name) is not None}
         shown = {name: n for name, n in counts.items() if not isinstance(pattern, str) or fnmatchcase(name, pattern)}
         return {"channels": {name: {"num_clients": count} for name, count in sorted(shown.items())}}
 

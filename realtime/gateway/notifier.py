@@ -56,15 +56,18 @@ class Notifier:
         *,
         rights: Rights,
         flags: Switches | None = None,
+        leads: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.time,
     ) -> None:
+        """`leads` tells whether it is this one that judges: of several over one log, one does."""
         self._log = log
         self._rules = rules
         self._rights = rights
         self._flags = flags or Untouched()
+        self._leads = leads
         self._now = now
         # Where a log begins to be judged that never was: before anything can be posted to it. People are known at once.
-        self._beginning = {row.name: row.position.offset for row in log.channels() if inbox_of(row.name) is None}
+        self._beginning = self._tops()
         self._waiting: deque[Stored] = deque()
         self._waiting_bytes = 0
         self._is_behind = True
@@ -81,6 +84,7 @@ class Notifier:
     def begin_anew(self) -> None:
         """Begin again from what the log keeps now: what was judged lately may not be there any more."""
         with self._changed:
+            self._beginning = self._tops()
             self._is_behind = True
             self._is_anew = True
             self._changed.notify()
@@ -107,13 +111,18 @@ class Notifier:
                 self._is_behind = True
             self._changed.notify()
 
+    def _tops(self) -> dict[str, int]:
+        """Return where everything but inboxes ends now."""
+        return {row.name: row.position.offset for row in self._log.channels() if inbox_of(row.name) is None}
+
     # The thread
 
     def _run(self) -> None:
         while not self._is_closing:
-            judge = self._persist(self._begun)
+            judge = self._persist(self._begun) if self._leads() else None
             if judge is None:
-                return
+                self._stand_by()
+                continue
             try:
                 self._follow(judge)
             except Exception:
@@ -122,9 +131,22 @@ class Notifier:
                     self._is_behind = True
                     self._changed.wait(_AGAIN_S)
 
+    def _stand_by(self) -> None:
+        """Wait a moment for coming to lead; what is committed meanwhile is read from the log then."""
+        with self._changed:
+            self._is_behind = True
+            self._waiting.clear()
+            self._waiting_bytes = 0
+            if not self._is_closing:
+                self._changed.wait(_AGAIN_S)
+
+    @property
+    def _goes_on(self) -> bool:
+        return not (self._is_closing or self._is_anew) and self._leads()
+
     def _follow(self, judge: Judge) -> None:
         tick_at = time.monotonic() + TICK_S
-        while not (self._is_closing or self._is_anew):
+        while self._goes_on:
             events = self._take(tick_at - time.monotonic())
             if events is None:
                 self._persist(lambda: self._catch_up(judge))
@@ -135,7 +157,7 @@ class Notifier:
                 judge.tick(self._now())
                 self._save(judge, is_due=True)
                 tick_at = time.monotonic() + TICK_S
-        if not self._is_anew:
+        if not self._is_anew and self._leads():
             self._save(judge, is_due=True)
 
     def _take(self, wait_s: float) -> list[Stored] | None:
@@ -171,7 +193,10 @@ class Notifier:
     def _begun(self) -> Judge:
         """Make a judge that knows what the last one did."""
         self._is_anew = False
-        offsets, notes = self._log.judged(), self._log.notes()
+        tops = self._tops()
+        # Where the log has lost its newest, what comes takes their offsets, and nothing of it was judged.
+        offsets = {name: min(at, tops.get(name, at)) for name, at in self._log.judged().items()}
+        notes = self._log.notes()
         if _BEGUN not in notes:
             offsets = dict(self._beginning)
             self._keep(Verdict((), offsets, {_BEGUN: b"true"}, ()))
@@ -193,7 +218,7 @@ class Notifier:
             if at < row.trimmed_to:
                 self._lose(judge, row.name, epoch=row.position.epoch, upto=row.trimmed_to)
             for page in pages_since(self._log, row.name, judge.offsets.get(row.name, 0)):
-                if self._is_closing:
+                if not self._goes_on:
                     return
                 self._look_back(judge, page)
                 self._judge(judge, page)
@@ -254,7 +279,7 @@ class Notifier:
             yield off, [command for command in commands if not isinstance(command, Add)]
 
     def _persist(self, run: Callable[[], _T]) -> _T | None:
-        """Do something with the log until it succeeds; None when the end came first."""
+        """Do something with the log until it succeeds; None when the end came first, or another leads."""
         while True:
             try:
                 return run()
@@ -262,7 +287,7 @@ class Notifier:
                 _LOG.warning("notices have to wait: %s", error)
                 PULSE.note(NOTICES, None, is_error=True)
                 with self._changed:
-                    if self._is_closing:
+                    if not self._goes_on:
                         return None
                     self._changed.wait(_AGAIN_S)
 

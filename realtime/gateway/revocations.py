@@ -82,7 +82,7 @@ class Revocations(ABC):
         self._forget_expired()
         if len(self._bars) >= MOST_BARS and (kind, name) not in self._bars:
             raise StorageError(f"{MOST_BARS} tokens and users are revoked already; change the secret instead.")
-        made = self._bars[kind, name] = Bar(kind, name, self._now(), until)
+        made = self._bars[kind, name] = self._made(Bar(kind, name, self._now(), until))
         self.on_bar(made)
         self.on_change()
         await asyncio.to_thread(self._keep, made)
@@ -97,6 +97,10 @@ class Revocations(ABC):
         self._bars.pop((kind, name), None)
         self.on_change()
         return True
+
+    def _made(self, bar: Bar) -> Bar:
+        """Return what is going to be out, as it is going to be kept."""
+        return bar
 
     def _forget_expired(self) -> None:
         """Forget tokens that have expired anyway; where they are kept it is done with what is kept next."""

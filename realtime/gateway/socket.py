@@ -32,6 +32,7 @@ from realtime.gateway.sharing import SharedReads
 from realtime.gateway.switchboard import Switches, Untouched
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
 from realtime.hub.gate import Gate
+from realtime.hub.ports import Others
 from realtime.metrics import RECOVERIES
 from realtime.protocol.codes import DisconnectCode, ErrorCode, hang_up, refuse
 from realtime.protocol.flags import WEBSOCKET, Flags
@@ -63,6 +64,7 @@ class Socket:
         access: Access,
         flags: Switches | None = None,
         gate: Gate | None = None,
+        others: Others | None = None,
         permits: Permits,
         lens: Lens,
         now: Callable[[], float] = time.time,
@@ -99,6 +101,7 @@ class Socket:
             max_frame_bytes=settings.max_body_bytes + 65_536,
             clock=now,
             gate=self._gate,
+            others=others,
         )
 
     def introduce(self, stored: Stored) -> None:

@@ -5,7 +5,7 @@ Threads: the event loop's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from realtime.hub.effects import Ask
 from realtime.hub.outgoing import raw_line
@@ -26,7 +26,7 @@ from realtime.protocol.frames import (
 
 
 async def reply_to(
-    ask: Ask, *, member: Member, backend: Backend, infos: Callable[[str], Sequence[ClientInfo]]
+    ask: Ask, *, member: Member, backend: Backend, infos: Callable[[str], Awaitable[Sequence[ClientInfo]]]
 ) -> Reply | None:
     """Carry a command out; None where nobody waits for an answer. `infos` tells who is subscribed to a channel."""
     match ask.request:
@@ -39,10 +39,10 @@ async def reply_to(
             answer = await backend.rpc(member, method, bytes(data))
             return Reply(id=ask.id, rpc=RpcResult(data=raw_line(answer)))
         case ChannelRequest(channel=channel) if ask.verb == "presence":
-            there = {one.client: one for one in infos(channel)}
+            there = {one.client: one for one in await infos(channel)}
             return Reply(id=ask.id, presence=PresenceResult(presence=there))
         case ChannelRequest(channel=channel):
-            listed = infos(channel)
+            listed = await infos(channel)
             users = len({one.user for one in listed})
             return Reply(id=ask.id, presence_stats=PresenceStatsResult(num_clients=len(listed), num_users=users))
         case SendRequest(data=data):

@@ -20,7 +20,7 @@ from realtime.hub.effects import Ask, Effect, Effects, Enter, Forward, Hangup, L
 from realtime.hub.fanout import Fanout
 from realtime.hub.gate import Seat
 from realtime.hub.outgoing import outgoing_publication, outgoing_reply, raw_line
-from realtime.hub.ports import Backend, Joined, OutPublication, Peer
+from realtime.hub.ports import Backend, Joined, Others, OutPublication, Peer
 from realtime.hub.session import Session
 from realtime.hub.tally import Tally
 from realtime.hub.writer import LOST, Writer
@@ -66,6 +66,7 @@ class Connection:
         queue_bytes: int,
         max_frame_bytes: int,
         clock: Callable[[], float],
+        others: Others | None,
     ) -> None:
         self.slot: Any = None
         self.user = ""
@@ -86,6 +87,7 @@ class Connection:
         self._subject = subject
         self._max_frame_bytes = max_frame_bytes
         self._clock = clock
+        self._others = others
         self._was_let_in = False
         self._is_given_up = False
         self._asks: set[asyncio.Task[None]] = set()
@@ -302,10 +304,15 @@ class Connection:
         self._fanout.send(self, outgoing_reply(reply), may_wait=self.session.waiting > 0)
 
     def _announce(self, channel: str, *, has_joined: bool) -> None:
+        self._touch()
         if self._fanout.has_watchers(channel):
             info = Presence(info=self.client_info())
             push = Push(channel=channel, join=info) if has_joined else Push(channel=channel, leave=info)
             self._fanout.tell_watchers(channel, outgoing_reply(Reply(push=push)))
+
+    def _touch(self) -> None:
+        if self._others is not None:
+            self._others.touch()
 
     # -- the backend -------------------------------------------------------------------------------------------
 
@@ -352,8 +359,9 @@ class Connection:
         answer = await reply_to(ask, member=self, backend=self._backend, infos=self._infos)
         return self.session.answered(answer)
 
-    def _infos(self, channel: str) -> list[ClientInfo]:
-        return [one.client_info() for one in self._fanout.live(channel)]
+    async def _infos(self, channel: str) -> list[ClientInfo]:
+        elsewhere = () if self._others is None else await self._others.elsewhere(channel)
+        return [*elsewhere, *(one.client_info() for one in self._fanout.live(channel))]
 
     async def _let_in(self, ask: Ask, request: ConnectRequest) -> Effects:
         granted = await self._backend.connect(self, request, self.peer)
@@ -379,6 +387,7 @@ class Connection:
             self._backend.closed(self)
             return []
         self._was_let_in = True
+        self._touch()
         self.carry_out(self.session.granted(ask, granted, joins, now=self._clock()))
         if not self.is_closed:
             self._backend.opened(self)

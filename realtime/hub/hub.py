@@ -22,7 +22,7 @@ from realtime.hub.effects import Limits
 from realtime.hub.fanout import Fanout
 from realtime.hub.gate import Gate, Refusal, Seat
 from realtime.hub.outgoing import Outgoing, outgoing_publication
-from realtime.hub.ports import Backend, Member, OutPublication, Peer
+from realtime.hub.ports import Backend, Member, Others, OutPublication, Peer
 from realtime.hub.session import Session
 from realtime.hub.tally import Tally
 from realtime.metrics import CONNECTIONS, DELIVERIES
@@ -55,10 +55,12 @@ class Hub:
         clock: Callable[[], float] = time.time,
         door: Door | None = None,
         gate: Gate | None = None,
+        others: Others | None = None,
     ) -> None:
         """Prepare a hub; sizes in bytes, times in seconds, `clock` gives Unix seconds. `name` labels its metrics.
 
-        `subject` is what the pulse counts its answers as; its name if it isn't given.
+        `subject` is what the pulse counts its answers as; its name if it isn't given. `others` are
+        the other nodes, where there are any.
         """
         self._door = door or Door()
         self._gate = gate or Gate()
@@ -69,6 +71,7 @@ class Hub:
         self._queue_bytes = queue_bytes
         self._max_frame_bytes = max_frame_bytes
         self._clock = clock
+        self._others = others
         self._limits = Limits(
             ping_s=ping_s,
             pong_within_s=min(pong_within_s, ping_s * 0.8),
@@ -117,6 +120,8 @@ class Hub:
             await connection.read()
         finally:
             del self._connections[connection]
+            if self._others is not None:
+                self._others.touch()
             self._open.dec()
             if not self._connections:
                 self._tally.tell(waiting=0)  # nobody ticks any more
@@ -199,6 +204,7 @@ class Hub:
             queue_bytes=self._queue_bytes,
             max_frame_bytes=self._max_frame_bytes,
             clock=self._clock,
+            others=self._others,
         )
 
     async def _tick(self) -> None:

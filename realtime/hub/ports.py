@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from realtime.errors import Disconnect
 from realtime.protocol.frames import (
+    ClientInfo,
     ConnectRequest,
     HistoryRequest,
     HistoryResult,
@@ -15,6 +16,16 @@ from realtime.protocol.frames import (
     SubscribeRequest,
 )
 from realtime.protocol.positions import Position
+
+
+class Others(Protocol):
+    """Who is connected by way of other nodes, and what they want to know of this one."""
+
+    async def elsewhere(self, channel: str) -> Sequence[ClientInfo]:
+        """Tell who is subscribed to a channel there."""
+
+    def touch(self) -> None:
+        """Learn that who is connected here, or to what, has changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ class RedisLog:
         writer.start()
         return cls(link, server, memory=memory, reader=reader, follower=follower, writer=writer)
 
+    @property
+    def server(self) -> Server:
+        """Return the way to ask Redis."""
+        return self._server
+
     def append(
         self, accepted: Sequence[Accepted], *, expected: int | None = None, along: Along | None = None
     ) -> Future[list[Stored]]:

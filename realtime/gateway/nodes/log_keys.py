@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
+from typing import Final
 
 from realtime.gateway.nodes.keys import Keys
+
+NOTIFIER: Final = "notifier"
+"""The lease of whoever judges events for notices."""
 
 
 def key_text(duplicate_key: bytes) -> str:
@@ -46,6 +50,10 @@ class LogKeys:
         """Name what is known of deleted documents: id → offset of the deletion."""
         return self.of("g", channel)
 
+    def lease(self, name: str) -> str:
+        """Name who may do alone what `name` says."""
+        return self.of("lease", name)
+
     def for_ledger(self) -> list[str]:
         """List what lua/ledger.lua and lua/owed.lua use."""
         return [self.meta, *self._ledger()]
@@ -54,7 +62,7 @@ class LogKeys:
         """List what lua/append.lua uses for these channels."""
         keys = [
             self.meta, self.feed, self.dups, self.tops, self.trims, self.counts, self.folds, self.judged, self.notes,
-            self.refusals, *self._ledger(),
+            self.refusals, *self._ledger(), self.lease(NOTIFIER),
         ]  # fmt: skip
         for channel in channels:
             keys += [self.stream(channel), self.documents(channel), self.ids(channel), self.gone(channel)]

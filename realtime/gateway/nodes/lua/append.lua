@@ -1,6 +1,6 @@
 -- Stores what a node has gathered, in one go: for each event its document, its place in the channel's stream with an offset,
 -- and a word to all nodes. Keys: meta, feed, dups, tops, trims, counts, folds, judged, notes, refusals, consumers, criticals,
--- places, owed, dead, then stream, documents, ids, gone of each channel.
+-- places, owed, dead, the notifier's lease, then stream, documents, ids, gone of each channel.
 -- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or false, [event, ...]], ...], along or nil,
 -- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes, letters kept]]. An event: [channel's number, duplicate key, id or false,
 -- 0 | 1 put | 2 delete, document, is critical, raw]. Along: [[inbox, offset, fold], ...], {channel: offset}, {note: value}, [gone].
@@ -11,7 +11,8 @@
 local meta, feed, dups, tops, trims, counts, folds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local judged, notes, refusals = KEYS[8], KEYS[9], KEYS[10]
 local ledger = {KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]}
-local FIRST, EACH = 16, 4
+local lease = KEYS[16]
+local FIRST, EACH = 17, 4
 local now_ms, channels, appends, along, refused, bounds = unpack(cmsgpack.unpack(ARGV[1]))
 local now = text(now_ms)
 
@@ -172,13 +173,20 @@ if along then
       folded[#folded + 1] = {fold[1], fold[2]}
     end
   end
-  for channel, offset in pairs(along[2]) do
-    redis.call('HSET', judged, channel, text(offset))
+  -- A node that was stopped or cut off may not know yet that another one judges now, and has gone on from there.
+  local leader = redis.call('GET', lease)
+  if not leader or leader == bounds[1] then
+    for channel, offset in pairs(along[2]) do
+      local kept, top = tonumber(redis.call('HGET', judged, channel)), tonumber(redis.call('HGET', tops, channel)) or 0
+      if not kept or offset > kept or kept > top then
+        redis.call('HSET', judged, channel, text(offset))
+      end
+    end
+    for name, value in pairs(along[3]) do
+      redis.call('HSET', notes, name, value)
+    end
+    in_parts('HDEL', notes, along[4])
   end
-  for name, value in pairs(along[3]) do
-    redis.call('HSET', notes, name, value)
-  end
-  in_parts('HDEL', notes, along[4])
 end
 
 local touched = {}
