@@ -13,6 +13,7 @@ UV_COMPILE := $(PY) -m uv pip compile pyproject.toml --quiet --universal --pytho
 	--annotation-style line --no-strip-extras --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 export PYTHON
+export TEST_ENGINE := $(ENGINE)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench soak screenshots lock
@@ -22,6 +23,7 @@ help: ## Print this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 14
 	@echo
 	@echo '  make test ARGS="tests/store -k feed" runs a part, without the coverage gate;'
+	@echo '  make test ENGINE=redis runs everything with the log in Redis instead of SQLite;'
 	@echo '  make run ARGS="--server.port 8600" passes flags to Streamlit; PYTHON=python3.12 chooses the interpreter.'
 
 run: ## Set everything up, then serve Tideboard on http://127.0.0.1:8501

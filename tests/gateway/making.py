@@ -15,7 +15,7 @@ from realtime.gateway.nodes.link import Link
 from realtime.gateway.nodes.log import RedisLog
 from realtime.gateway.ports import Log
 from realtime.protocol.events import channel_of, check_event, encode_envelope
-from tests.gateway.engines import engine, prefix_of, redis_url, using
+from tests.support.engines import engine, prefix_of, redis_url, using
 
 NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
 
@@ -72,6 +72,11 @@ def opened_file(folder: Path, **options: Any) -> Iterator[EventLog]:
     with using("sqlite"), opened(folder, **options) as log:
         assert isinstance(log, EventLog)
         yield log
+
+
+def log_class() -> type[Log]:
+    """Return the class of what `opened` opens."""
+    return RedisLog if engine() == "redis" else EventLog
 
 
 def open_log(folder: Path, **options: Any) -> Log:

@@ -16,12 +16,7 @@ from starlette.applications import Starlette
 
 from realtime.config import Settings
 from realtime.gateway.facade import Gateway
-from tests.gateway.engines import engine, prefix_of, redis_url
-
-
-def shared(folder: Path) -> dict[str, Any]:
-    """Return the settings of the engine whose turn it is."""
-    return {"redis_url": redis_url(), "redis_prefix": prefix_of(folder)} if engine() == "redis" else {}
+from tests.support.engines import settings_of
 
 
 class Served:
@@ -53,7 +48,7 @@ class Served:
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[Served]:
     """Serve a gateway on a free port while the block runs."""
-    gateway = Gateway(Settings(data_dir=folder, **shared(folder), **settings))
+    gateway = Gateway(Settings(data_dir=folder, **(settings_of(folder) | settings)))
     listener = socket.create_server(("127.0.0.1", 0))
     app = Starlette(routes=gateway.routes())
     server = uvicorn.Server(

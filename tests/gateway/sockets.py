@@ -16,6 +16,7 @@ from realtime.gateway.facade import SOCKET_PATH, Gateway
 from realtime.gateway.ingest import Report
 from tests.gateway.making import envelope
 from tests.hub.making import cut, running
+from tests.support.engines import settings_of
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Line:
 @asynccontextmanager
 async def line(folder: Path, **settings: Any) -> AsyncIterator[Line]:
     """Run a gateway over the data in `folder` while the block does."""
-    gateway = Gateway(Settings(data_dir=folder, **settings))
+    gateway = Gateway(Settings(data_dir=folder, **(settings_of(folder) | settings)))
     async with gateway.running(), running(Starlette(routes=gateway.routes())) as (address, server):
         yield Line(gateway, f"ws://{address}{SOCKET_PATH}", server)
         await gateway.hub.shutdown()

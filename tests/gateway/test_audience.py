@@ -15,6 +15,9 @@ from realtime.hub.outgoing import Outgoing, outgoing_publication
 from tests.gateway.roles import ORDERS, Desk, desk, order, stored
 from tests.gateway.tokens import token
 from tests.hub.making import Wire, dialled, in_loop
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 
 class Counted:

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 
-from realtime.gateway.log import EventLog, HistoryPage
+from realtime.gateway.log import HistoryPage
+from realtime.gateway.ports import Log
 from realtime.gateway.sharing import SharedReads
 from realtime.gateway.socket import Socket
 from realtime.hub import Granted
 from realtime.hub.door import AT_ONCE, BURST, PER_S
+from tests.gateway.making import log_class
 from tests.gateway.sockets import Line, line
 from tests.hub.making import Wire, dialled, in_loop
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 ORDERS = "collection:orders"
 WITHIN_S = 5.0
@@ -89,13 +94,13 @@ def watch_connects(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], list[i
 def watch_reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Write down what is read of the streams."""
     reads: list[str] = []
-    read = EventLog.read
+    read = log_class().read
 
-    def watched(self: EventLog, channel: str, **options: Any) -> HistoryPage:
+    def watched(self: Log, channel: str, **options: Any) -> HistoryPage:
         reads.append(channel)
         return read(self, channel, **options)
 
-    monkeypatch.setattr(EventLog, "read", watched)
+    monkeypatch.setattr(log_class(), "read", watched)
     return reads
 
 

@@ -13,6 +13,9 @@ from websocket import create_connection
 
 from tests.gateway.making import envelope
 from tests.gateway.serving import Served, served
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 SECRET = "s" * 32
 ORDERS = "collection:orders"

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from realtime.gateway.documents import merge_patch
 from tests.gateway.making import envelope
 from tests.gateway.serving import Served, served
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 DOCUMENTS = "/api/collections/orders/documents"
 ONE = DOCUMENTS + "/d1"

@@ -15,6 +15,9 @@ from realtime.errors import StorageError
 from realtime.gateway.log import EventLog
 from tests.gateway.making import envelope
 from tests.gateway.serving import Served, served
+from tests.support.engines import on_each_engine, sqlite_only
+
+pytestmark = on_each_engine
 
 
 @pytest.fixture
@@ -165,6 +168,7 @@ def test_too_many_collections_are_refused(gateway: Served, monkeypatch: pytest.M
     assert [result.get("code", "") for result in answer["results"]] == ["too_many_collections", ""]
 
 
+@sqlite_only
 def test_storage_trouble_is_an_error_with_a_time_to_come_back(gateway: Served) -> None:
     """Full: 507, locked or busy: 503; health says not ready until a commit works again."""
     gateway.post(envelope(1))

@@ -18,11 +18,11 @@ from realtime.notifications.commands import Command, Meet, Prefer, Set
 from realtime.notifications.inbox import apply_all, read_inbox
 from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.positions import Position
-from tests.gateway.engines import on_each_engine, sqlite_only
 from tests.gateway.inboxing import added, judged, marked, met, posted, preferring
 from tests.gateway.making import NOON, Commits, envelope, opened
 from tests.gateway.serving import Served, served
 from tests.notifications.making import adding, notice
+from tests.support.engines import on_each_engine, sqlite_only
 
 pytestmark = on_each_engine
 ANN = "inbox#ann"

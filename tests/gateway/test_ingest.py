@@ -11,8 +11,8 @@ from realtime.gateway.bodies import decode_item
 from realtime.gateway.ingest import Ingest, Report
 from realtime.gateway.log import MUST_BE_NEW
 from realtime.gateway.ports import Log
-from tests.gateway.engines import on_each_engine
 from tests.gateway.making import NOON, envelope, opened
+from tests.support.engines import on_each_engine
 
 pytestmark = on_each_engine
 

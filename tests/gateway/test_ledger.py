@@ -17,8 +17,8 @@ from realtime.gateway import ledger
 from realtime.gateway.log import Accepted, CriticalAt, Stored
 from realtime.gateway.ports import Log
 from realtime.metrics import REGISTRY
-from tests.gateway.engines import engine, on_each_engine, prefix_of, redis_url, sqlite_only
 from tests.gateway.making import NOON, Commits, accepted, open_log, opened, opened_file
+from tests.support.engines import engine, on_each_engine, prefix_of, redis_url, sqlite_only
 
 pytestmark = on_each_engine
 

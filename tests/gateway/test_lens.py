@@ -8,6 +8,9 @@ from typing import Any
 
 from tests.gateway.roles import ORDERS, Desk, desk, history_of_orders, order, stored, ticket
 from tests.hub.making import Wire, dialled, in_loop
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 
 async def resume(wire: Wire, place: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 from realtime.errors import ConflictError, StartError, StorageError, StorageFull
 from realtime.gateway.log import MUST_BE_NEW, Refusal
 from realtime.protocol.positions import Position
-from tests.gateway.engines import on_each_engine, sqlite_only
 from tests.gateway.making import NOON, Commits, accepted, open_log, opened, opened_file
+from tests.support.engines import on_each_engine, sqlite_only
 
 pytestmark = on_each_engine
 

@@ -16,8 +16,8 @@ from realtime.gateway.log import Accepted
 from realtime.gateway.ports import Log
 from realtime.protocol.channels import collection_channel
 from realtime.protocol.positions import Position
-from tests.gateway.engines import using
 from tests.gateway.making import Commits, accepted, open_log
+from tests.support.engines import using
 
 RETENTION = 20
 COLLECTIONS = ("a", "b")

@@ -27,11 +27,11 @@ from realtime.notifications.inbox import read_inbox
 from realtime.notifications.inbox_state import Inbox
 from realtime.protocol.flags import NOTIFICATIONS, share_of
 from realtime.pulse import NOTICES, PULSE
-from tests.gateway.engines import on_each_engine
 from tests.gateway.inboxing import judged, met
 from tests.gateway.making import NOON, accepted, envelope, opened
 from tests.gateway.serving import served
 from tests.notifications.making import adding, notice
+from tests.support.engines import on_each_engine
 from tests.support.waiting import until
 
 pytestmark = on_each_engine

@@ -12,13 +12,15 @@ import pytest
 
 from realtime.errors import StorageError
 from realtime.gateway.lens import Lens
-from realtime.gateway.log import EventLog
 from realtime.gateway.redelivery import TEND_S, Redeliverer
 from realtime.metrics import REGISTRY
-from tests.gateway.making import NOON, accepted, envelope, opened
+from tests.gateway.making import NOON, accepted, envelope, log_class, opened
 from tests.gateway.serving import Served, served
 from tests.gateway.sockets import Line, line
 from tests.hub.making import Wire, dialled, eventually, in_loop
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 ORDERS = "collection:orders"
 SECRET = "a secret of more than 32 characters"
@@ -186,8 +188,8 @@ async def test_a_log_that_cant_be_written_keeps_nobody_out(tmp_path: Path, monke
         def full(*_: Any, **__: Any) -> None:
             raise StorageError("full")
 
-        monkeypatch.setattr(EventLog, "meet", full)
-        monkeypatch.setattr(EventLog, "acknowledge", full)
+        monkeypatch.setattr(log_class(), "meet", full)
+        monkeypatch.setattr(log_class(), "acknowledge", full)
         async with dialled(running.url, is_open=False) as wire:
             assert "error" not in await greet(wire)
             again = await critical(wire)
@@ -212,7 +214,7 @@ async def test_a_log_that_cant_be_read_for_a_while_is_asked_again(
             loop.call_soon_threadsafe(failed.set)
             raise StorageError("broken")
 
-        monkeypatch.setattr(EventLog, "redeliveries", broken)
+        monkeypatch.setattr(log_class(), "redeliveries", broken)
         await running.store(1, critical=True)
         await failed.wait()
         monkeypatch.undo()

@@ -12,11 +12,13 @@ import pytest
 
 from realtime.errors import StorageError
 from realtime.gateway import socket as socket_module
-from realtime.gateway.log import EventLog
 from realtime.metrics import REGISTRY
-from tests.gateway.making import envelope
+from tests.gateway.making import envelope, log_class
 from tests.gateway.sockets import line
 from tests.hub.making import Wire, dialled, in_loop
+from tests.support.engines import on_each_engine
+
+pytestmark = on_each_engine
 
 SECRET = "a secret of more than 32 characters"
 ORDERS = "collection:orders"
@@ -203,8 +205,8 @@ async def test_a_log_that_fails_is_an_error_never_silence(tmp_path: Path, monkey
         def fail(*_: Any, **__: Any) -> Any:
             raise StorageError("The disk is on fire.")
 
-        monkeypatch.setattr(EventLog, "append", fail)
-        monkeypatch.setattr(EventLog, "read", fail)
+        monkeypatch.setattr(log_class(), "append", fail)
+        monkeypatch.setattr(log_class(), "read", fail)
         fire = {"code": 100, "message": "The disk is on fire.", "temporary": True}
         assert (await wire.ask("publish", channel=ORDERS, data=envelope(9)))["error"] == fire
         assert (await wire.ask("rpc", method="ingest", data={"events": [envelope(9)]}))["error"] == fire

@@ -32,10 +32,10 @@ class Node:
         self.commits = Commits()
         self.anew: list[int] = []
         link = Link.of(Settings(redis_url=url, redis_prefix=prefix))
+        settings: dict[str, Any] = {"retention_events": 1000, "now": lambda: NOON} | options
         self.log = RedisLog.open(
-            link, node=uuid.uuid4().hex, on_commit=self.commits, on_anew=lambda: self.anew.append(1),
-            **{"retention_events": 1000, "now": lambda: NOON} | options,
-        )  # fmt: skip
+            link, node=uuid.uuid4().hex, on_commit=self.commits, on_anew=lambda: self.anew.append(1), **settings
+        )
 
     @property
     def told(self) -> list[int]:

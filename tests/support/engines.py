@@ -1,18 +1,20 @@
 """Runs the same claims on each engine that can keep the log: SQLite, and Redis on a real server.
 
 A module says `pytestmark = on_each_engine`; what `opened` (making) and `served` (serving) open is then kept by the
-engine whose turn it is. `sqlite_only` marks what is about SQLite itself.
+engine whose turn it is. `sqlite_only` marks what is about SQLite itself. `make test ENGINE=redis` runs everything on
+Redis, apps and gateways that are processes of their own included.
 """
 
 from __future__ import annotations
 
 import atexit
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -21,7 +23,9 @@ from tests.support.redis_server import RedisServer, documented_user
 ENGINES: Final = ("sqlite", "redis")
 on_each_engine: Final = pytest.mark.usefixtures("each_engine")
 sqlite_only: Final = pytest.mark.engine("sqlite")
-_now_on = "sqlite"
+VARIABLE: Final = "TEST_ENGINE"
+STANDING: Final = os.environ.get(VARIABLE) or "sqlite"
+_now_on = STANDING
 
 
 def engine() -> str:
@@ -50,6 +54,11 @@ def _server() -> RedisServer:
     server = RedisServer(users=[documented_user(prefix="test-*")])
     atexit.register(server.close)
     return server
+
+
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Return the settings by which a gateway on this data folder is kept by the engine whose turn it is."""
+    return {"redis_url": redis_url(), "redis_prefix": prefix_of(folder)} if _now_on == "redis" else {}
 
 
 def prefix_of(folder: Path) -> str:
