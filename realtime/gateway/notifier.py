@@ -208,16 +208,19 @@ class Notifier:
         return judge
 
     def _catch_up(self, judge: Judge) -> None:
-        """Read what was missed, people first, so that who was met meanwhile hears of it. Raises StorageError."""
+        """Read what was missed, people first, so that who was met meanwhile hears of it. Raises StorageError.
+
+        Up to where everything stood at one moment: what came after it waits in the order it came, people among it.
+        """
         with self._changed:
             self._waiting.clear()
             self._waiting_bytes = 0
             self._is_behind = False  # what is committed from now on waits, and what is read twice is passed over
         for row in sorted(self._log.channels(), key=lambda row: inbox_of(row.name) is None):
-            at = judge.offsets.get(row.name, 0)
-            if at < row.trimmed_to:
+            if judge.offsets.get(row.name, 0) < row.trimmed_to:
                 self._lose(judge, row.name, epoch=row.position.epoch, upto=row.trimmed_to)
-            for page in pages_since(self._log, row.name, judge.offsets.get(row.name, 0)):
+            at = judge.offsets.get(row.name, 0)
+            for page in pages_since(self._log, row.name, at, upto=row.position.offset):
                 if not self._goes_on:
                     return
                 self._look_back(judge, page)

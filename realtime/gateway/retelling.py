@@ -20,17 +20,18 @@ from realtime.protocol.positions import Position
 _PAGE: Final = 500
 
 
-def pages_since(log: Log, channel: str, offset: int) -> Iterator[list[Stored]]:
-    """Read a stream after an offset up to its top, page by page. It ends early where it was trimmed meanwhile."""
+def pages_since(log: Log, channel: str, offset: int, *, upto: int) -> Iterator[list[Stored]]:
+    """Read a stream after an offset, up to another, page by page. It ends early where it was trimmed meanwhile."""
     epoch = log.position(channel).epoch
-    while True:
+    while offset < upto:
         page = log.read(channel, since=Position(epoch, offset), limit=_PAGE)
-        if not page.publications:
+        found = [one for one in page.publications if one.offset <= upto]
+        if not found:
             return
-        yield [_stored(channel, epoch, one.offset, one.raw, one.time_ms) for one in page.publications]
+        yield [_stored(channel, epoch, one.offset, one.raw, one.time_ms) for one in found]
         if page.reaches_top:
             return
-        offset = page.publications[-1].offset
+        offset = found[-1].offset
 
 
 def remembered(log: Log, collection: str, *, upto: int) -> Iterator[JsonObject]:

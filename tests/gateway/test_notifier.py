@@ -147,6 +147,29 @@ def test_an_old_log_is_judged_from_now_on(tmp_path: Path) -> None:
         one.settle(2, "ann", "bob")
 
 
+def test_who_is_met_while_it_catches_up_hears_of_what_came_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored after the look at where everything stands is judged in its order, people among it."""
+    with place(tmp_path, is_started=False) as one:
+        one.meet("ann")
+        one.delete([1])
+        channels, looks = one.log.channels, iter(range(10))
+
+        def looked() -> Any:
+            found = channels()
+            if next(looks) == 2:  # the first looks are at where judging begins, this one is for what was missed
+                one.meet("bob")
+                one.delete([2])
+            return found
+
+        monkeypatch.setattr(one.log, "channels", looked)
+        one.notifier.start()
+        one.settle(2, "ann")
+        one.settle(1, "bob")
+        assert next(looks) == 3, "it has to be the last look, or this test says nothing"
+
+
 def test_a_log_that_fails_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What can't be stored is tried again, and told once."""
     failures = [StorageError("The disk is full.")] * 3

@@ -46,9 +46,12 @@ def programs() -> dict[str, Path]:
     return {name: Path(path) for name, path in named.items() if path}
 
 
-def program() -> Path:
-    """Return the server to start where it doesn't matter which: the one $REDIS_SERVER names, or the first found."""
-    if named := os.environ.get("REDIS_SERVER"):
+def program(*, is_encrypted: bool = False) -> Path:
+    """Return the server to start where it doesn't matter which: the one $REDIS_SERVER names, or the first found.
+
+    Not every build has TLS; distributions' have.
+    """
+    if not is_encrypted and (named := os.environ.get("REDIS_SERVER")):
         return Path(named)
     found = programs()
     if not found:
@@ -82,7 +85,7 @@ class RedisServer:
         self._certificates = certificates
         self._password = password
         self._command = [
-            str(server or program()),
+            str(server or program(is_encrypted=certificates is not None)),
             str(self.folder / "redis.conf"),
             *(["--sentinel"] if is_sentinel else []),
         ]
