@@ -49,7 +49,7 @@ class Revocations(ABC):
         """Keep what is out, durably. Raises StorageError."""
 
     @abstractmethod
-    def _let_go(self, bar: Bar) -> None:
+    async def _let_go(self, bar: Bar) -> None:
         """Keep no longer what is lifted. Raises StorageError."""
 
     @abstractmethod
@@ -93,9 +93,10 @@ class Revocations(ABC):
         bar = self._bars.get((kind, name))
         if bar is None:
             return False
-        await asyncio.to_thread(self._let_go, bar)
-        self._bars.pop((kind, name), None)
-        self.on_change()
+        await self._let_go(bar)
+        if self._bars.get((kind, name)) is bar:  # and not put out again meanwhile
+            del self._bars[kind, name]
+            self.on_change()
         return True
 
     def _made(self, bar: Bar) -> Bar:

@@ -5,6 +5,7 @@ Threads: any; one lock around the one connection.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import threading
@@ -66,8 +67,9 @@ class RevocationFile(Revocations):
     def _keep(self, bar: Bar) -> None:
         self._execute("INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)", (bar.kind, bar.name, bar.at, bar.until))
 
-    def _let_go(self, bar: Bar) -> None:
-        self._execute("DELETE FROM bars WHERE kind = ? AND name = ?", (bar.kind, bar.name))
+    async def _let_go(self, bar: Bar) -> None:
+        statement = "DELETE FROM bars WHERE kind = ? AND name = ?"
+        await asyncio.to_thread(self._execute, statement, (bar.kind, bar.name))
 
     def _execute(self, statement: str, values: tuple[str | float | None, ...]) -> None:
         with self._disk:

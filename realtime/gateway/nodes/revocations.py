@@ -1,6 +1,6 @@
 """Keeps what is out in Redis, for all nodes: asked in each node's memory, told to all within milliseconds.
 
-Threads: the event loop's, but for `_keep`, `_let_go` and what asks Redis.
+Threads: the event loop's, but for `_keep` and what asks Redis.
 """
 
 from __future__ import annotations
@@ -88,19 +88,21 @@ class SharedRevocations(Revocations):
 
     def _keep(self, bar: Bar) -> None:
         try:
-            self._write([row_of(bar)])
+            self._write([row_of(bar)], is_fresh=True)
         except StorageError:
             self.on_unkept()
             raise
 
-    def _let_go(self, bar: Bar) -> None:
-        self._write([lifted(bar, now=self._now())])
+    async def _let_go(self, bar: Bar) -> None:
+        row = lifted(bar, now=self._now())
+        await asyncio.to_thread(self._write, [row], is_fresh=True)
+        self.take([row])
 
-    def _write(self, rows: Sequence[Row], *, over: Sequence[str] = ()) -> None:
+    def _write(self, rows: Sequence[Row], *, over: Sequence[str] = (), is_fresh: bool = False) -> None:
         keys, now = self._server.keys, self._now()
         names = [keys.meta, keys.feed, keys.of("bars")]
         for start in range(0, max(len(rows), len(over), 1), _PART):
-            request = [now, rows[start : start + _PART], over[start : start + _PART], FEED_BYTES]
+            request = [now, rows[start : start + _PART], over[start : start + _PART], FEED_BYTES, is_fresh]
             run_adopted(self._server, "bars", names, request, int, replicas=self._replicas)
 
     def _read(self) -> list[Row]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.gateway.census import Node
+from realtime.hub.outgoing import raw_line
 from realtime.protocol.frames import ClientInfo
 
 DEAD_S: Final = 10.0
@@ -101,7 +102,7 @@ class Roll:
     def presence(self, channel: str, now: float) -> dict[str, ClientInfo]:
         """Return who is subscribed to a channel elsewhere, by client id."""
         return {
-            one.client: ClientInfo(user=one.user, client=one.client, conn_info=msgspec.Raw(one.info))
+            one.client: ClientInfo(user=one.user, client=one.client, conn_info=raw_line(one.info))
             for entry in self._living(now)
             for one in entry.listed.clients
             if channel in one.channels
