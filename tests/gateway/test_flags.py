@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +17,16 @@ from realtime.gateway.audit_file import Search
 from realtime.gateway.flags import CHANGES_KEPT, FILE_NAME, FlagFile
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, UNTOUCHED, WEBSOCKET
 from realtime.pulse import Pulse
+from tests.gateway.keeping import flags_in
 from tests.gateway.making import NOON, envelope
 from tests.gateway.serving import Served, served
 from tests.gateway.sockets import line
 from tests.hub.making import Wire, dialled, in_loop
+from tests.support.engines import on_each_engine, sqlite_only
 
+pytestmark = on_each_engine
 SECRET = "a secret of more than 32 characters"
 POLLING_INSTEAD = (4200, "websocket switched off")
-
-
-@contextmanager
-def opened(folder: Path, **options: Any) -> Iterator[FlagFile]:
-    """Open the flags of a folder; close them afterwards."""
-    flags = FlagFile.open(folder / FILE_NAME, now=lambda: NOON, **options)
-    try:
-        yield flags
-    finally:
-        flags.close()
 
 
 def token(user: str, *roles: str) -> dict[str, str]:
@@ -43,15 +34,15 @@ def token(user: str, *roles: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {jwt.encode({'sub': user, 'roles': list(roles)}, SECRET, algorithm='HS256')}"}
 
 
-# The file
+# What is kept
 
 
 def test_what_was_switched_outlives_a_restart(tmp_path: Path) -> None:
     """With who did it, when and why; what wasn't touched stands where it usually does."""
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         assert flags.current == UNTOUCHED
         flags.set({WEBSOCKET: 25}, by="ann", why="the proxy drops sockets")
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         flag = flags.current.get(WEBSOCKET)
         assert (flag.percent, flag.changed_by, flag.why, flag.changed_at) == (
             25, "ann", "the proxy drops sockets", NOON,
@@ -61,7 +52,7 @@ def test_what_was_switched_outlives_a_restart(tmp_path: Path) -> None:
 
 def test_listeners_hear_of_changes_alone(tmp_path: Path) -> None:
     """Putting a flag where it stands is no change, and raises no revision."""
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         heard: list[int] = []
         flags.watch(lambda changed: heard.append(changed.revision))
         flags.set({WEBSOCKET: 0, READ_ONLY: 100}, by="ann")
@@ -75,7 +66,7 @@ def test_listeners_hear_of_changes_alone(tmp_path: Path) -> None:
 )
 def test_what_makes_no_sense_changes_nothing(tmp_path: Path, wanted: dict[str, Any]) -> None:
     """All or none: what stands beside it isn't switched either."""
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         with pytest.raises(EventError, match="bad_flag"):
             flags.set({READ_ONLY: 100, **wanted}, by="ann")
         with pytest.raises(EventError, match="200 characters"):
@@ -87,43 +78,48 @@ def test_how_things_were_before_a_change_is_kept_with_it(tmp_path: Path) -> None
     """Across a restart: re-enabling is judged days later."""
     pulse = Pulse(lambda: NOON)
     pulse.note("sockets", 0.01, is_error=True)
-    with opened(tmp_path, pulse=pulse) as flags:
+    with flags_in(tmp_path, pulse=pulse) as flags:
         flags.set({WEBSOCKET: 0}, by="ann")
-    with opened(tmp_path, pulse=pulse) as flags:
+    with flags_in(tmp_path, pulse=pulse) as flags:
         before = flags.before(WEBSOCKET)["sockets"]
         assert (before.count, before.errors) == (1, 1)
         assert flags.before(READ_ONLY) == {}
 
 
+@sqlite_only
 def test_changes_are_bounded_but_no_flag_is_forgotten(tmp_path: Path) -> None:
     """One that was switched long ago keeps its place, however often another was."""
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         flags.set({READ_ONLY: 100}, by="ann")
+        assert isinstance(flags, FlagFile)
         flags._connection.execute("PRAGMA synchronous = OFF")
         for number in range(CHANGES_KEPT + 10):
             flags.set({WEBSOCKET: number % 2}, by="bob")
         (count,) = flags._connection.execute("SELECT count(*) FROM changes").fetchone()
         assert count == CHANGES_KEPT + 1
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
         assert flags.is_on(READ_ONLY, "anybody")
 
 
+@sqlite_only
 def test_a_file_that_cant_be_used_is_one_sentence(tmp_path: Path) -> None:
     """Broken, or of a later version."""
     (tmp_path / FILE_NAME).write_bytes(b"x" * 8192)
-    with pytest.raises(StartError, match="can't be opened"), opened(tmp_path):
+    with pytest.raises(StartError, match="can't be opened"), flags_in(tmp_path):
         pass
     (tmp_path / FILE_NAME).unlink()
     with sqlite3.connect(tmp_path / FILE_NAME) as newer:
         newer.execute("PRAGMA user_version = 99")
     newer.close()
-    with pytest.raises(StartError, match="format 99"), opened(tmp_path):
+    with pytest.raises(StartError, match="format 99"), flags_in(tmp_path):
         pass
 
 
+@sqlite_only
 def test_a_disk_that_cant_be_written_switches_nothing(tmp_path: Path) -> None:
     """It is said, and everything stays as it was."""
-    with opened(tmp_path) as flags:
+    with flags_in(tmp_path) as flags:
+        assert isinstance(flags, FlagFile)
         flags._connection.execute("PRAGMA query_only = ON")
         with pytest.raises(StorageError, match="nothing was switched"):
             flags.set({WEBSOCKET: 0}, by="ann")

@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import pytest
 
 from realtime.config import Settings
 from realtime.errors import StartError, StorageError
+from realtime.gateway.revocations import Revocations
 from realtime.gateway.revocations_file import FILE_NAME, RevocationFile
 from realtime.gateway.secret import FILE_NAME as SECRET_NAME
 from realtime.gateway.secret import secret_of
+from tests.gateway.keeping import revocations_in
 from tests.gateway.making import envelope
 from tests.gateway.sockets import Line, line
 from tests.gateway.tokens import (
@@ -34,8 +37,10 @@ from tests.gateway.tokens import (
     unsigned,
 )
 from tests.hub.making import dialled, in_loop
+from tests.support.engines import on_each_engine, sqlite_only
 from tests.support.provider import KID, running_provider
 
+pytestmark = on_each_engine
 ORDERS = "collection:orders"
 SOON = time.time() + 3600
 GOOD: dict[str, Any] = {"sub": "ann", "exp": SOON, "aud": AUDIENCE, "iss": ISSUER}
@@ -241,33 +246,44 @@ async def test_what_isnt_to_be_revoked_is_said(tmp_path: Path) -> None:
             assert (answered.status_code, answered.json()["error"]["code"]) == (422, "bad_revocation"), command
 
 
-def test_revocations_outlive_a_restart_and_are_for_the_owners_eyes(tmp_path: Path) -> None:
-    """Those of expired tokens are forgotten, in memory and on the disk."""
+def test_revocations_outlive_a_restart(tmp_path: Path) -> None:
+    """Those of expired tokens are forgotten."""
     now = [1000.0]
-    path = tmp_path / FILE_NAME
-    bars = RevocationFile.open(path, now=lambda: now[0])
 
-    async def put() -> None:
+    async def put(bars: Revocations) -> None:
         await bars.bar("token", "short", until=1010.0)
         await bars.bar("block", "ann")
 
-    asyncio.run(put())
-    bars.close()
+    with revocations_in(tmp_path, now=lambda: now[0]) as bars:
+        asyncio.run(put(bars))
+    with revocations_in(tmp_path, now=lambda: now[0]) as bars:
+        assert bars.is_revoked("short", user="", issued_at=None)
+        assert bars.is_blocked("ann")
+        now[0] = 1011.0
+        asyncio.run(bars.bar("token", "other"))
+        assert [bar.name for bar in bars.all()] == ["other", "ann"]
+        assert asyncio.run(bars.lift("block", "ann"))
+        assert not asyncio.run(bars.lift("block", "ann"))
+    with revocations_in(tmp_path, now=lambda: now[0]) as bars:
+        assert [bar.name for bar in bars.all()] == ["other"]
+
+
+@sqlite_only
+def test_the_file_is_for_its_owners_eyes_and_forgets_what_has_expired(tmp_path: Path) -> None:
+    """Whatever the umask says."""
+    now = [1000.0]
+    path = tmp_path / FILE_NAME
+    with closing(RevocationFile.open(path, now=lambda: now[0])) as bars:
+        asyncio.run(bars.bar("token", "short", until=1010.0))
+        now[0] = 1011.0
+        asyncio.run(bars.bar("token", "other"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    bars = RevocationFile.open(path, now=lambda: now[0])
-    assert bars.is_revoked("short", user="", issued_at=None)
-    assert bars.is_blocked("ann")
-    now[0] = 1011.0
-    asyncio.run(bars.bar("token", "other"))
-    assert [bar.name for bar in bars.all()] == ["other", "ann"]
-    assert asyncio.run(bars.lift("block", "ann"))
-    assert not asyncio.run(bars.lift("block", "ann"))
-    bars.close()
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT name FROM bars").fetchall() == [("other",)]
     connection.close()
 
 
+@sqlite_only
 def test_what_cant_be_kept_is_said_and_holds_all_the_same(tmp_path: Path) -> None:
     """Until a restart."""
     bars = RevocationFile.open(tmp_path / FILE_NAME, now=lambda: 1.0)
@@ -277,6 +293,7 @@ def test_what_cant_be_kept_is_said_and_holds_all_the_same(tmp_path: Path) -> Non
     assert bars.is_blocked("ann")
 
 
+@sqlite_only
 def test_a_list_that_cant_be_read_stops_the_start(tmp_path: Path) -> None:
     """Rather than letting everybody in again."""
     (tmp_path / FILE_NAME).write_bytes(b"rubbish" * 200)
@@ -284,6 +301,7 @@ def test_a_list_that_cant_be_read_stops_the_start(tmp_path: Path) -> None:
         RevocationFile.open(tmp_path / FILE_NAME, now=lambda: 1.0)
 
 
+@sqlite_only
 def test_the_secret_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
     """However many ask at once; a configured one wins, and nothing is written then."""
     settings = Settings(data_dir=tmp_path / "data")
@@ -302,6 +320,7 @@ def test_the_secret_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@sqlite_only
 def test_a_secret_that_isnt_one_any_more_stops_the_start(tmp_path: Path) -> None:
     """Read by others, cut short, or a folder that can't be written: said with what to do."""
     settings = Settings(data_dir=tmp_path)
