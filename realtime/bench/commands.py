@@ -61,13 +61,16 @@ def bench(ctx: click.Context, into: Path | None) -> None:
     help="Seconds over which the chart's points come beforehand; unset: what they take at the rate, 40 at most.",
 )
 @click.option("--peers/--no-peers", default=True, show_default=True, help="Measure the usual Streamlit ways as well.")
+@click.option("--redis", "on_redis", is_flag=True, help="Post to another gateway that shares a Redis.")
 @JSON_OPTION
-def latency(tabs: int, rate: float, duration: float, fill: float | None, peers: bool, json_path: Path | None) -> None:
+def latency(
+    tabs: int, rate: float, duration: float, fill: float | None, peers: bool, on_redis: bool, json_path: Path | None
+) -> None:
     """Time events from their POST to the drawn chart in real Chromium pages.
 
     Events are posted at fixed moments whether or not the last one was answered, and counted from the moment they were
     due. Beside it the same chart on a page with streamlit-autorefresh and on one with a fragment. Needs Playwright and
-    a Chromium.
+    a Chromium, and with --redis a redis-server, which it starts itself.
 
     \b
     Example:
@@ -78,7 +81,10 @@ def latency(tabs: int, rate: float, duration: float, fill: float | None, peers: 
     fill_s = fill or min(POINTS / rate, 40.0)
 
     def measure(say: Callable[[str], None]) -> Any:
-        return measure_latency(tabs=tabs, rate=rate, duration_s=duration, fill_s=fill_s, with_peers=peers, say=say)
+        return measure_latency(
+            tabs=tabs, rate=rate, duration_s=duration, fill_s=fill_s, with_peers=peers and not on_redis,
+            on_redis=on_redis, say=say,
+        )  # fmt: skip
 
     _measure(measure, table_of, json_path)
 
@@ -100,6 +106,25 @@ def ingest(batch: int, duration: float, producers: int, json_path: Path | None) 
     def measure(say: Callable[[str], None]) -> Any:
         say(f"{producers} producer(s), batches of {batch}, {duration:g} s")
         return measure_ingest(batch=batch, duration_s=duration, producers=producers)
+
+    _measure(measure, table_of, json_path)
+
+
+@bench.command()
+@click.option("--events", type=click.IntRange(1000, 10_000_000), default=1_000_000, show_default=True, help="Events.")
+@click.option("--documents", type=click.IntRange(1, 1_000_000), default=100_000, show_default=True, help="Documents.")
+@JSON_OPTION
+def volume(events: int, documents: int, json_path: Path | None) -> None:
+    """Fill the log, start the app on it, and time its start, its pages, and an event's way to the chart.
+
+    \b
+    Example:
+        python -m realtime bench volume --events 1000000 --documents 100000
+    """
+    from realtime.bench.volume import measure_volume, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_volume(events=events, documents=documents, say=say)
 
     _measure(measure, table_of, json_path)
 

@@ -17,13 +17,15 @@ from rich.table import Table
 
 from realtime.bench import browser, peers, report
 from realtime.bench.events import COLLECTION
-from realtime.bench.launch import running_app, start_script, temporary_folder
+from realtime.bench.launch import running_app, running_gateway, start_script, temporary_folder
 from realtime.bench.meter import machine_busy_s
 from realtime.bench.pace import pace_for
 from realtime.bench.paints import PageCount, Posted, count_page
 from realtime.bench.posting import PostFailed, post_readings
 from realtime.bench.process import Process
+from realtime.bench.redis_server import running_redis
 from realtime.bench.spread import Spread, spread_of
+from realtime.config import variable_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -75,22 +77,29 @@ class _Trial:
 
 
 def measure_latency(
-    *, tabs: int, rate: float, duration_s: float, fill_s: float, with_peers: bool, say: Callable[[str], None]
+    *,
+    tabs: int,
+    rate: float,
+    duration_s: float,
+    fill_s: float,
+    with_peers: bool,
+    on_redis: bool = False,
+    say: Callable[[str], None],
 ) -> Latency:
     """Start the app and a Chromium, post at the pace, and judge what the pages wrote down.
 
     Before each measurement the chart's points come over `fill_s` seconds: points that came at one moment and then one
     by one would stretch its axis of time at every event, which no chart that has been open for a while does.
+    `on_redis`: events go to a gateway of its own, and reach the app's by a Redis that both share.
     `say` is told what happens meanwhile. Raises StartError when something can't be started, PostFailed when events
     weren't stored.
     """
     trial = _Trial(tabs, rate, duration_s, fill_s)
-    with running_app() as app, browser.chromium() as chromium:
-        run = _Run(app, trial)
-        say(f"Tideboard: {tabs} tab(s), {rate:g} events/s for {duration_s:g} s")
-        ways = [
-            run.measure("Tideboard", chromium, server=app, url=f"{app.base_url}/collections?collection={COLLECTION}")
-        ]
+    with _running(on_redis=on_redis) as (app, posted_to), browser.chromium() as chromium:
+        run = _Run(posted_to, trial)
+        name = "Tideboard, by another gateway" if on_redis else "Tideboard"
+        say(f"{name}: {tabs} tab(s), {rate:g} events/s for {duration_s:g} s")
+        ways = [run.measure(name, chromium, server=app, url=f"{app.base_url}/collections?collection={COLLECTION}")]
         posted = run.posted
         for name, script in _PEERS.items() if with_peers else ():
             say(f"{name}: the same")
@@ -105,6 +114,12 @@ def measure_latency(
         late=spread_of(p.sent_ms - p.due_ms for p in posted.values()),
         ways=tuple(ways),
     )
+
+
+def measure_way(app: Process, chromium: Browser, *, rate: float, duration_s: float, fill_s: float) -> Way:
+    """Measure one tab of an app that runs already, whatever it holds."""
+    run = _Run(app, _Trial(1, rate, duration_s, fill_s))
+    return run.measure("Tideboard", chromium, server=app, url=f"{app.base_url}/collections?collection={COLLECTION}")
 
 
 class _Used(NamedTuple):
@@ -122,8 +137,8 @@ class _Used(NamedTuple):
 class _Run:
     """One run's readings: numbered on from way to way, so that no number means two events."""
 
-    def __init__(self, app: Process, trial: _Trial) -> None:
-        self._app = app
+    def __init__(self, posted_to: Process, trial: _Trial) -> None:
+        self._posted_to = posted_to
         self._trial = trial
         self._name = uuid.uuid4().hex[:8]
         self._next = 1
@@ -146,14 +161,14 @@ class _Run:
     def _fill(self, *, over_s: float) -> int:
         """Post as many readings as a chart has points, and return the last number."""
         pace = pace_for(start=time.time(), rate=POINTS / over_s, duration_s=over_s)
-        post_readings(self._app.base_url, pace, run=self._name, first=self._next)
+        post_readings(self._posted_to.base_url, pace, run=self._name, first=self._next)
         self._next += pace.count
         return self._next - 1
 
     def _post(self, pages: list[Page]) -> None:
         pace = pace_for(start=time.time() + _HEAD_START_S, rate=self._trial.rate, duration_s=self._trial.duration_s)
         first, self._next = self._next, self._next + pace.count
-        self.posted = post_readings(self._app.base_url, pace, run=self._name, first=first)
+        self.posted = post_readings(self._posted_to.base_url, pace, run=self._name, first=first)
         browser.wait_until_drawn(pages, self._next - 1, within_s=_ARRIVE_WITHIN_S)
 
 
@@ -173,6 +188,19 @@ def _judge(name: str, pages: list[Page], posted: dict[int, Posted], *, used: _Us
         other_cpu=(used.machine - used.server - used.browser) / used.seconds,
         clock_error_ms=max(browser.clock_error_ms(page) for page in pages),
     )
+
+
+@contextmanager
+def _running(*, on_redis: bool) -> Iterator[tuple[Process, Process]]:
+    """Run the app, and lend it with who takes the events for it: itself, or another gateway on the same Redis."""
+    if not on_redis:
+        with running_app() as app:
+            yield app, app
+        return
+    with running_redis() as url:
+        shared = {variable_of("redis_url"): url}
+        with running_app(extra=shared) as app, running_gateway(extra=shared) as gateway:
+            yield app, gateway
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from realtime.bench.ingest import measure_ingest
 from realtime.bench.latency import measure_latency
 from realtime.bench.tabs import measure_tabs
 from realtime.bench.toll import measure_toll
+from realtime.bench.volume import measure_volume
+from realtime.bench.volume import table_of as volume_table
 
 
 def started_by_us() -> set[int]:
@@ -83,6 +85,28 @@ def test_latency_sees_every_event_on_every_way() -> None:
         assert way.from_post.count == 5
     assert outcome.ways[0].removals == 0
     assert started_by_us() <= before
+
+
+def test_latency_by_another_gateway_loses_nothing() -> None:
+    """Events posted to one gateway are drawn on a page of the other's app."""
+    outcome = measure_latency(
+        tabs=1, rate=5, duration_s=1, fill_s=1, with_peers=False, on_redis=True, say=lambda _: None
+    )
+    [way] = outcome.ways
+    assert way.from_post is not None
+    assert (outcome.events, way.from_post.count, way.lost, way.out_of_order) == (5, 5, 0, 0)
+    assert "another gateway" in way.name
+
+
+def test_volume_fills_starts_and_visits_every_page() -> None:
+    """Whatever it was told to store is there when the app starts on it."""
+    said: list[str] = []
+    outcome = measure_volume(events=2000, documents=100, duration_s=1.0, fill_s=1.0, say=said.append)
+    assert set(outcome.paints) == {"Overview", "Collections", "Activity", "Health"}
+    assert all(spread is not None and spread.count > 1 for spread in outcome.paints.values())
+    assert (outcome.way.lost, outcome.way.out_of_order) == (0, 0)
+    assert outcome.disk_bytes > 100_000
+    assert "2,000 events" in str(volume_table(outcome).title)
 
 
 def test_real_time_is_paid_for_only_where_it_is_on() -> None:
