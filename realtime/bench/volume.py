@@ -56,7 +56,13 @@ class Volume:
 
 
 def measure_volume(
-    *, events: int, documents: int, duration_s: float = 15.0, fill_s: float = 40.0, say: Callable[[str], None]
+    *,
+    events: int,
+    documents: int,
+    duration_s: float = 15.0,
+    fill_s: float = 40.0,
+    visits: int = _VISITS,
+    say: Callable[[str], None],
 ) -> Volume:
     """Post `events` about `documents`, start the app on what that left, and look at every page.
 
@@ -76,7 +82,7 @@ def measure_volume(
         with start_app(data, extra=settings) as app:
             app.wait_ready()
             ready_s = time.monotonic() - began
-            paints = {name: _paints(chromium, app.base_url + path) for name, path in PAGES.items()}
+            paints = {name: _paints(chromium, app.base_url + path, visits=visits) for name, path in PAGES.items()}
             memory = app.memory_bytes()
             say(f"Latency, 5 events/s for {duration_s:g} s")
             way = measure_way(app, chromium, rate=5.0, duration_s=duration_s, fill_s=fill_s)
@@ -117,10 +123,10 @@ def _change(number: int, *, documents: int) -> Envelope:
     )
 
 
-def _paints(chromium: Browser, url: str) -> list[float]:
+def _paints(chromium: Browser, url: str, *, visits: int) -> list[float]:
     """Open a page some times, each in a browser that has never been here, and return how long until it was there."""
     times: list[float] = []
-    for _ in itertools.repeat(None, _VISITS):
+    for _ in itertools.repeat(None, visits):
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
         began = time.perf_counter()

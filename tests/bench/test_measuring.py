@@ -101,7 +101,7 @@ def test_latency_by_another_gateway_loses_nothing() -> None:
 def test_volume_fills_starts_and_visits_every_page() -> None:
     """Whatever it was told to store is there when the app starts on it."""
     said: list[str] = []
-    outcome = measure_volume(events=2000, documents=100, duration_s=1.0, fill_s=1.0, say=said.append)
+    outcome = measure_volume(events=2000, documents=100, duration_s=1.0, fill_s=1.0, visits=2, say=said.append)
     assert set(outcome.paints) == {"Overview", "Collections", "Activity", "Health"}
     assert all(spread is not None and spread.count > 1 for spread in outcome.paints.values())
     assert (outcome.way.lost, outcome.way.out_of_order) == (0, 0)
