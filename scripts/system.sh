@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to what the tests need of the system: Chromium, node with npm, and a Redis. Installs it on Debian when root,
-# else says in one line what to install.
+# Sees to what the tests need of the system: Chromium, node with npm, a Redis, and Caddy. Installs it on Debian when
+# root, else says in one line what to install.
 set -eu
 
 missing=""
@@ -20,6 +20,7 @@ need chromium chromium-headless-shell chromium chromium-browser google-chrome go
 need nodejs node
 need npm npm
 need redis-server redis-server valkey-server
+need caddy caddy
 
 if [ -z "$missing" ]; then
     exit 0

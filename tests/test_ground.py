@@ -264,14 +264,14 @@ def test_what_the_system_lacks_is_one_sentence(tmp_path: Path) -> None:
     done = _run_script("system.sh", cwd=tmp_path, PATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == (
-        "The tests need chromium npm redis-server: install them "
-        "(on Debian: sudo apt-get install chromium npm redis-server), then try again.\n"
+        "The tests need chromium npm redis-server caddy: install them "
+        "(on Debian: sudo apt-get install chromium npm redis-server caddy), then try again.\n"
     )
 
 
 def test_a_system_that_has_everything_is_left_alone(tmp_path: Path) -> None:
     """Any of Chromium's names will do, and Valkey for Redis."""
-    for name in ("google-chrome", "node", "npm", "valkey-server"):
+    for name in ("google-chrome", "node", "npm", "valkey-server", "caddy"):
         _script(tmp_path / name, "exit 0")
     done = _run_script("system.sh", cwd=tmp_path, PATH=str(tmp_path))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -25,7 +25,10 @@ ROOT: Final = Path(__file__).parents[2]
 DEPLOY: Final = ROOT / "deploy"
 DOCKERFILE: Final = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
 SERVICE: Final = (DEPLOY / "tideboard.service").read_text(encoding="utf-8")
-OWN: Final = {"TIDEBOARD_HOST", "TIDEBOARD_UPSTREAM"}  # the proxy's, not Tideboard's
+OWN: Final = {"TIDEBOARD_HOST", "TIDEBOARD_UPSTREAM", "TIDEBOARD_APPS", "TIDEBOARD_GATEWAYS"}
+"""The proxies', not Tideboard's."""
+ALONE: Final = "compose.yaml"
+BALANCED: Final = "compose.balanced.yaml"
 
 
 def instructions(name: str) -> list[str]:
@@ -33,9 +36,9 @@ def instructions(name: str) -> list[str]:
     return [line.removeprefix(name).strip() for line in DOCKERFILE.splitlines() if line.startswith(f"{name} ")]
 
 
-def compose() -> dict[str, Any]:
-    """Read the compose file."""
-    read: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+def compose(name: str = ALONE) -> dict[str, Any]:
+    """Read a compose file."""
+    read: dict[str, Any] = yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
     return read
 
 
@@ -75,19 +78,38 @@ def test_what_the_image_copies_is_enough_to_run_the_command_it_runs(tmp_path: Pa
     compile(check[-1], "HEALTHCHECK", "exec")
 
 
-def test_the_compose_file_joins_what_is_there() -> None:
+@pytest.mark.parametrize("name", [ALONE, BALANCED])
+def test_a_compose_file_joins_what_is_there(name: str) -> None:
     """Its volumes and networks are declared, its files exist, and the proxy that is trusted is the one beside it."""
-    told = compose()
+    told = compose(name)
     for service in told["services"].values():
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
             assert source in told["volumes"] or (DEPLOY / source).is_file()
         assert set(service["networks"]) <= set(told["networks"])
-    board = told["services"]["tideboard"]
-    assert (DEPLOY / board["build"]["context"] / board["build"]["dockerfile"]).is_file()
-    subnet = told["networks"]["inside"]["ipam"]["config"][0]["subnet"]
-    assert board["environment"]["TIDEBOARD_TRUSTED_PROXIES"] == subnet
-    assert "ports" not in board, "only the proxy is reached from outside"
+    boards = [service for service in told["services"].values() if "build" in service]
+    for board in boards:
+        assert (DEPLOY / board["build"]["context"] / board["build"]["dockerfile"]).is_file()
+        subnet = told["networks"]["inside"]["ipam"]["config"][0]["subnet"]
+        assert board["environment"]["TIDEBOARD_TRUSTED_PROXIES"] == subnet
+        assert "ports" not in board, "only the proxy is reached from outside"
+    assert len({board["volumes"][0] for board in boards}) == len(boards), "a data folder is one process's"
+
+
+def test_the_balancer_knows_the_apps_beside_it() -> None:
+    """By the compose file and by the Caddyfile's own defaults, and the apps share one Redis, the other file's."""
+    told = compose(BALANCED)
+    apps = [f"{name}:8501" for name, service in told["services"].items() if "build" in service]
+    assert len(apps) == 2
+    environment = told["services"]["balancer"]["environment"]
+    written = (DEPLOY / "Caddyfile.balanced").read_text(encoding="utf-8")
+    for variable in ("TIDEBOARD_APPS", "TIDEBOARD_GATEWAYS"):
+        assert environment[variable].split() == apps
+        assert set(re.findall(rf"{{\${variable}:([^}}]*)}}", written)) == {" ".join(apps)}
+    redis, alone = told["services"]["redis"], compose()["services"]["redis"]
+    assert redis["command"][:-1] == alone["command"][:-1]
+    for key in ("image", "healthcheck", "volumes"):
+        assert redis[key] == alone[key]
 
 
 @pytest.mark.parametrize("password", ["", "hidden-word"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -37,10 +37,10 @@ def _envelope(kind: str, data: dict[str, Any], event_id: str) -> Envelope:
 
 
 class Poster:
-    """One producer. A context manager, since it keeps its connection."""
+    """One producer, with `headers` to be known by. A context manager, since it keeps its connection."""
 
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=30.0, headers=JSON)
+    def __init__(self, base_url: str, *, headers: Mapping[str, str] | None = None) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=30.0, headers={**JSON, **(headers or {})})
 
     def __enter__(self) -> Poster:
         return self

@@ -1,0 +1,106 @@
+"""Runs several app processes behind the balancer of deploy/, sharing a gateway or a Redis."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tests.support.processes import Process, free_port, start_app, start_gateway
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import until
+
+API_KEY: Final = "a key that only tests know, of some length"
+SHAPES: Final = ("one gateway", "a gateway each, on Redis")
+_CADDYFILE: Final = Path(__file__).parents[2] / "deploy" / "Caddyfile.balanced"
+_SECRET: Final = "a secret that all processes of these tests share"
+
+
+class Balanced:
+    """Two apps behind a balancer. `base_url` is the balancer's."""
+
+    def __init__(self, folder: Path, *, extra: Mapping[str, str], stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._extra = extra
+        self.apps = [self._start(number) for number in range(2)]
+        for app in self.apps:
+            app.wait_ready()
+
+    def balance(self, gateways: Sequence[Process]) -> None:
+        """Put the balancer before the apps, and before `gateways` for the API; none: the apps' own."""
+        self._balancer = self._stack.enter_context(balancer(self._folder, self.apps, gateways or self.apps))
+        self._balancer.wait_ready()
+
+    @property
+    def base_url(self) -> str:
+        """Return the address that browsers and producers know."""
+        return self._balancer.base_url
+
+    def people_at(self, number: int) -> set[str]:
+        """Return whose tabs an app holds to be its own, as it has written them down."""
+        path = self._folder / f"data-{number}" / "here.json"
+        return set(msgspec.json.decode(path.read_bytes(), type=list[str])) if path.exists() else set()
+
+    def app_of(self, person: str) -> int:
+        """Return which app has a person's tab, as soon as exactly one has."""
+        found = until(
+            lambda: [n for n in range(len(self.apps)) if person in self.people_at(n)], what=f"{person} is here"
+        )
+        assert len(found) == 1
+        return found[0]
+
+    def restart(self, number: int) -> None:
+        """Start an app again that was killed, on its port and its data."""
+        self.apps[number] = self._start(number, port=self.apps[number].port)
+        self.apps[number].wait_ready()
+
+    def _start(self, number: int, *, port: int | None = None) -> Process:
+        return self._stack.enter_context(start_app(self._folder / f"data-{number}", port=port, extra=self._extra))
+
+
+@contextmanager
+def balanced(shape: str, folder: Path, *, extra: Mapping[str, str]) -> Iterator[Balanced]:
+    """Run two apps of a shape (SHAPES) behind the balancer, from ready to stopped."""
+    common = {
+        "TIDEBOARD_SECRET": _SECRET,
+        "TIDEBOARD_API_KEY": API_KEY,
+        "TIDEBOARD_TRUSTED_PROXIES": "127.0.0.1",
+        **extra,
+    }
+    with ExitStack() as stack:
+        gateways = []
+        if shape == SHAPES[0]:
+            gateways = [stack.enter_context(start_gateway(folder / "data-gateway", extra=common))]
+            gateways[0].wait_ready()
+            common["TIDEBOARD_GATEWAY_URL"] = gateways[0].base_url
+        else:
+            common["TIDEBOARD_REDIS_URL"] = stack.enter_context(RedisServer()).url
+        running = Balanced(folder, extra=common, stack=stack)
+        running.balance(gateways)
+        yield running
+
+
+def balancer(folder: Path, apps: Sequence[Process], gateways: Sequence[Process]) -> Process:
+    """Start the balancer as deploy/ has it, without TLS, without waiting for it."""
+    caddy = shutil.which("caddy")
+    assert caddy is not None, "These tests need Caddy: install it (on Debian: apt-get install caddy)."
+    port = free_port()
+    environ = {
+        **os.environ,
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "TIDEBOARD_HOST": f"http://127.0.0.1:{port}",
+        "TIDEBOARD_APPS": " ".join(f"127.0.0.1:{app.port}" for app in apps),
+        "TIDEBOARD_GATEWAYS": " ".join(f"127.0.0.1:{gateway.port}" for gateway in gateways),
+    }
+    return Process(
+        [caddy, "run", "--config", str(_CADDYFILE), "--adapter", "caddyfile"],
+        cwd=folder, port=port, environ=environ, log=folder / "balancer.log", ready_path="/_stcore/health",
+    )  # fmt: skip
