@@ -39,13 +39,19 @@ def check_exposure(host: str | None, settings: Settings, *, option: str) -> None
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """Say what lets more people in than an operator may think, each in a sentence."""
-    if settings.token_jwks_url is None or settings.token_audience is not None:
-        return []
-    return [
-        "TIDEBOARD_TOKEN_AUDIENCE isn't set: a token that the identity provider made for any other application "
-        "lets its user in here, too."
-    ]
+    """Say who is let in, or isn't, otherwise than an operator may think, each in a sentence."""
+    found = []
+    if settings.token_jwks_url is not None and settings.token_audience is None:
+        found.append(
+            "TIDEBOARD_TOKEN_AUDIENCE isn't set: a token that the identity provider made for any other application "
+            "lets its user in here, too."
+        )
+    if settings.redis_url is not None and not settings.secret:
+        found.append(
+            "TIDEBOARD_SECRET isn't set: each gateway has made a secret of its own, so a token that one of those "
+            "sharing this Redis made is a stranger's to the others; set the same secret for all."
+        )
+    return found
 
 
 def is_loopback(host: str) -> bool:

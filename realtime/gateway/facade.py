@@ -159,7 +159,8 @@ class Gateway:
                 try:
                     self._running = running = self._assemble(engine, derived)
                     socket = running.socket
-                    engine.flags.watch(lambda changed: loop.call_soon_threadsafe(socket.switched, changed))
+                    # Whoever told of a change first may be heard last: what holds is how they stand by then.
+                    engine.flags.watch(lambda _: loop.call_soon_threadsafe(self._switched))
                     announcers.append(
                         Announcer(
                             loop,
@@ -182,6 +183,10 @@ class Gateway:
                     await running.lens.following.keep()
                 finally:
                     self._running = None
+
+    def _switched(self) -> None:
+        if self._running is not None:
+            self._running.socket.switched(self._running.flags.current)
 
     def _crowd(self) -> Crowd:
         return Nobody() if self._running is None else self._running.socket.hub

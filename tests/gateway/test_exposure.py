@@ -101,3 +101,9 @@ def test_an_audience_that_isnt_said_is_warned_of() -> None:
     assert "TIDEBOARD_TOKEN_AUDIENCE" in warnings_of(Settings(token_jwks_url="https://id.example/keys"))[0]
     assert warnings_of(Settings(token_jwks_url="https://id.example/keys", token_audience="board")) == []
     assert warnings_of(Settings()) == []
+
+
+def test_gateways_that_share_a_redis_and_no_secret_are_warned_of() -> None:
+    """Each has made one of its own then, and takes the others' tokens for forged."""
+    assert "the same secret for all" in warnings_of(Settings(redis_url="redis://127.0.0.1"))[0]
+    assert warnings_of(Settings(redis_url="redis://127.0.0.1", secret="s" * 32)) == []

@@ -88,6 +88,8 @@ class SharedCensus:
             except StorageError as error:
                 self._has_changed.set()
                 _LOG.debug("who is connected can't be told now: %s", error)
+            except Exception:
+                _LOG.exception("telling who is connected failed")
             await asyncio.sleep(max(PAUSE_S, (self._steady() - began) * _SHARE))
 
     async def say(self) -> None:

@@ -79,17 +79,21 @@ class Commons:
             try:
                 await self._settle()
                 wait_s = _AGAIN_S
-            except StorageError as error:
+            except Exception as error:
+                if not isinstance(error, StorageError):
+                    _LOG.exception("settling what nodes share failed")
                 _LOG.warning("what nodes share can't be settled now, it is tried again: %s", error)
                 self._unsettled.set()
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, _MOST_AGAIN_S)
 
     async def leave(self) -> None:
-        """Be no node any more."""
+        """Be no node any more. Where Redis can't be reached the others find out by themselves."""
         self._windows.detach()
-        await asyncio.to_thread(self.lease.stop)
-        await self.census.leave()
+        can_say = self._log.cut_off_s == 0
+        await asyncio.gather(
+            asyncio.to_thread(self.lease.stop, gives_up=can_say), *([self.census.leave()] if can_say else [])
+        )
 
     async def _settle(self) -> None:
         await asyncio.to_thread(self.flags.settle)

@@ -45,13 +45,13 @@ class Lease:
         """Begin to ask for it."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Give it up, so that another has it at once."""
+    def stop(self, *, gives_up: bool = True) -> None:
+        """End, and give it up, so that another has it at once."""
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
         was_held, self._held_until = self.is_held(), float("-inf")
-        if was_held:
+        if was_held and gives_up:
             try:
                 self._server.run("lease", [self._key], ["", self._node, 0], bool)
             except StorageError as error:

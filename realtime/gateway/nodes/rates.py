@@ -81,7 +81,7 @@ class SharedWindows(MemoryWindows):
         self._server = None
         self._purses.clear()
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False)
 
     async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count `amount` if at most `limit` then fell into the window, on all nodes together."""

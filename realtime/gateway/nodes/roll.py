@@ -6,6 +6,7 @@ A node is dead when it has said nothing new for a while by the listener's own cl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,7 +77,8 @@ class Roll:
             known = self._entries.get(node)
             if known is not None and known.packed == packed:
                 fresh[node] = known
-            else:
+                continue
+            with suppress(msgspec.DecodeError):  # a later version's, which says things otherwise
                 listed = known.listed if known is not None else NOBODY
                 fresh[node] = _Entry(packed, _SUMMARY.decode(packed), now, listed)
         self._entries = fresh
@@ -88,7 +90,9 @@ class Roll:
     def learn(self, node: str, packed: bytes | None) -> None:
         """Take in who is connected to a node."""
         entry = self._entries.get(node)
-        if entry is not None and packed is not None:
+        if entry is None or packed is None:
+            return
+        with suppress(msgspec.DecodeError):
             self._entries[node] = _Entry(entry.packed, entry.summary, entry.heard_at, _LISTED.decode(packed))
 
     def dead(self, now: float) -> list[tuple[str, bytes]]:

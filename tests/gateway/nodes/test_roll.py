@@ -64,3 +64,11 @@ def test_who_tells_nothing_of_themselves_is_told_of_without_it() -> None:
     roll.take({"b": said(1)}, now=0.0)
     roll.learn("b", listed(1, Client("c2", "bob", b"", ["users"])))
     assert json.loads(msgspec.json.encode(roll.presence("users", 0.0))) == {"c2": {"user": "bob", "client": "c2"}}
+
+
+def test_what_cant_be_read_is_as_if_it_had_not_been_said() -> None:
+    """As from a node of another version; the others are told of."""
+    roll = Roll("a")
+    assert roll.take({"b": said(1), "c": b"rubbish"}, now=0.0) == ["b"]
+    roll.learn("b", b"rubbish")
+    assert [node.about for node in roll.nodes(0.0)] == [{"uid": "b"}]
