@@ -164,6 +164,10 @@ class Settings:
     redis_replicas: Annotated[
         int, Meta(ge=0, le=5, description="Replicas of Redis that must have a write before it is answered")
     ] = 0
+    redis_copy: Annotated[
+        bool,
+        Meta(description="Keep a copy of what Redis holds in the data folder, and answer writes once it is there, too"),
+    ] = True
     redis_ca_file: Annotated[
         Path | None,
         Meta(description="PEM file with the authority that signed Redis's certificate; unset: the system's"),

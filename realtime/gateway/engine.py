@@ -19,6 +19,7 @@ from realtime.gateway.flags import FILE_NAME as FLAGS_NAME
 from realtime.gateway.flags import FlagFile
 from realtime.gateway.log import EventLog
 from realtime.gateway.nodes.commons import Commons
+from realtime.gateway.nodes.copy_file import FILE_NAME as COPY_NAME
 from realtime.gateway.nodes.link import Link
 from realtime.gateway.nodes.log import RedisLog
 from realtime.gateway.nodes.rates import SharedWindows
@@ -102,6 +103,7 @@ async def _on_redis(wanted: Wanted) -> AsyncIterator[Engine]:
     log = await asyncio.to_thread(
         RedisLog.open, Link.of(settings), node=wanted.node, retention_events=settings.retention_events,
         refusals_kept=settings.warnings_kept, critical_kept=settings.critical_kept, replicas=settings.redis_replicas,
+        copy_path=wanted.folder / COPY_NAME if settings.redis_copy else None,
         on_commit=wanted.on_commit, on_anew=begun_anew, now=wanted.now,
     )  # fmt: skip
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from realtime.gateway import audit_file, derived_file, flags, revocations_file, schema
+from realtime.gateway.nodes import copy_file
 from realtime.migrations import check_format
 
 FORMATS: Final = {
@@ -14,6 +15,7 @@ FORMATS: Final = {
     revocations_file.FILE_NAME: len(revocations_file.STEPS),
     flags.FILE_NAME: len(flags.STEPS),
     derived_file.FILE_NAME: len(derived_file.STEPS),
+    copy_file.FILE_NAME: len(copy_file.STEPS),
 }
 
 

@@ -17,12 +17,14 @@ from typing import Any, Final
 import msgspec
 import redis
 
+from realtime.gateway.nodes.copy import Copy
 from realtime.gateway.nodes.link import Link
 from realtime.gateway.nodes.memory import Memory
 from realtime.gateway.nodes.own import OwnCommits, stored_of, told_of
 from realtime.gateway.nodes.reader import Reader
+from realtime.gateway.nodes.refill import Refill
 from realtime.gateway.nodes.replies import ChannelAt, Commit, Overview
-from realtime.gateway.nodes.server import Server
+from realtime.gateway.nodes.server import PUT_BACK, Server
 from realtime.gateway.records import Stored
 
 _LOG: Final = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ BLOCK_MS: Final = 500
 _ENTRIES: Final = 64
 _PAGE_EVENTS: Final = 1_000
 _AGAIN_S: Final = 0.1
-_AGAIN_MOST_S: Final = 1.0
+_AGAIN_MOST_S: Final = 0.5
+_POLL_S: Final = 0.1
 EVENTS: Final = "events"
 ANEW: Final = "anew"
 _COMMITS: Final = msgspec.msgpack.Decoder(Commit)
@@ -48,21 +51,25 @@ class Follower:
         memory: Memory,
         own: OwnCommits,
         on_commit: Callable[[Sequence[Stored]], None],
+        copy: Copy | None = None,
+        critical_kept: int = 1000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_commit` is told of events in the feed's order, whichever node stored them."""
+        """`on_commit` is told of events in the feed's order, whichever node stored them; `copy` keeps them."""
         self._link = link
         self._server = server
         self._reader = reader
         self._memory = memory
         self._own = own
         self._on_commit = on_commit
+        self._copy = copy
+        self._critical_kept = critical_kept
         self._clock = clock
         self._handlers: dict[str, Callable[[bytes], None]] = {}
         self._at = (0, 0)
         self._cut_at: float | None = None
         self._trouble: str | None = None
-        self._waiting: list[tuple[int, int, int, Callable[[], None]]] = []
+        self._waiting: list[tuple[int, int, int, Callable[[bool], None]]] = []
         self._count = 0
         self._client_id: Any = None
         self._lock = threading.Lock()
@@ -77,9 +84,19 @@ class Follower:
 
     def start(self) -> None:
         """Find out where everything stands, then follow. Raises StorageError."""
-        self._server.adopt()
+        try:
+            self._settle()
+        except (redis.RedisError, OSError) as error:
+            raise self._link.words(error) from error
         self._begin(self._server.overview())
+        self._heard()
         self._thread.start()
+
+    def finish(self, *, within_s: float = 2.0) -> None:
+        """Wait until everything was told of that waits for it, or can't be."""
+        deadline = self._clock() + within_s
+        while self._waiting and self._trouble is None and self._clock() < deadline:
+            self._closing.wait(0.005)
 
     def stop(self) -> None:
         """End. What is stored and waits to be told of is answered untold."""
@@ -100,15 +117,16 @@ class Follower:
         at = self._cut_at
         return 0.0 if at is None else self._clock() - at
 
-    def when_told(self, seed: str, seq: int, run: Callable[[], None]) -> None:
-        """Call `run` once what a commit has stored was told of: at once if it was, or if nothing can be told now."""
+    def when_told(self, seed: str, seq: int, run: Callable[[bool], None]) -> None:
+        """Call `run` with True once the feed was told of up to there; at once, with False, if that can't be known."""
         with self._lock:
-            is_due = self._trouble is not None or seed != self._memory.seed or self._at[1] >= seq
-            if not is_due:
+            is_told = seed == self._memory.seed and self._at[1] >= seq
+            is_lost = self._trouble is not None or seed != self._memory.seed
+            if not is_told and not is_lost:
                 self._count += 1
                 heapq.heappush(self._waiting, (self._at[0], seq, self._count, run))
-        if is_due:
-            run()
+                return
+        run(is_told)
 
     # The thread
 
@@ -136,9 +154,31 @@ class Follower:
 
     def _look_again(self) -> None:
         """Find out after a pause whether this is still the same data; what is missing shows as a hole in the feed."""
-        if self._server.adopt_now().seed != self._memory.seed or self._at == (0, 0):
+        if self._settle() != self._memory.seed or self._at == (0, 0):
             self._begin_anew(self._server.overview_now())
         self._heard()
+
+    def _settle(self) -> str:
+        """See to it that the server is adopted, after what it has lost was put back; return the seed."""
+        while not (adopted := self._server.adopt_now()).is_settled:
+            self._lose()
+            if adopted.status == "fill" and self._copy is not None:
+                Refill(
+                    self._server, self._copy.path, critical_kept=self._critical_kept,
+                    may_go_on=lambda: not self._closing.is_set(),
+                ).run(adopted)  # fmt: skip
+            if self._closing.wait(_POLL_S):
+                raise redis.ConnectionError("closing")
+        return adopted.seed
+
+    def _lose(self) -> None:
+        """Know that Redis isn't what it was: what this node's copy was told of, it has to have by now."""
+        if self._trouble is None:
+            with self._lock:
+                self._trouble = PUT_BACK
+            self._answer_untold()
+            if self._copy is not None:
+                self._copy.drain()
 
     def _take(self, client: redis.Redis) -> None:
         term, seq = self._at
@@ -155,7 +195,7 @@ class Follower:
             if seq != self._at[1] + 1:
                 self._catch_up(self._server.overview_now())
                 return
-            self._tell(kind, fields[b"b"])
+            self._tell(kind, fields[b"b"], at=(term, seq))
             self._moved((term, seq))
 
     def _look_round(self, client: redis.Redis) -> None:
@@ -164,13 +204,17 @@ class Follower:
         if seed is None or seed.decode() != self._memory.seed:
             self._look_again()
 
-    def _tell(self, kind: str, body: bytes) -> None:
+    def _tell(self, kind: str, body: bytes, *, at: tuple[int, int]) -> None:
         if kind == EVENTS:
             commit = _COMMITS.decode(body)
             stored = told_of(commit, own=self._own.take(commit.node, commit.number), epoch=self._memory.epoch)
             self._memory.learn(commit.channels, commit.folded)
+            if self._copy is not None:
+                self._copy.take(at, stored=stored, channels=commit.channels, folded=commit.folded)
             self._announce(stored)
             return
+        if self._copy is not None:
+            self._copy.take(at)
         handler = self._handlers.get(kind)
         if handler is not None:
             self._guarded(handler, body)
@@ -192,6 +236,8 @@ class Follower:
 
     def _begin(self, overview: Overview) -> None:
         self._memory.begin(overview)
+        if self._copy is not None:
+            self._copy.begin(overview)
         self._moved((overview.term, overview.seq))
 
     def _begin_anew(self, overview: Overview) -> None:
@@ -239,13 +285,14 @@ class Follower:
             self._at = at
             due = []
             while self._waiting and self._waiting[0][:2] <= at:
-                due.append(heapq.heappop(self._waiting)[3])
-        for run in due:
-            run()
+                due.append(heapq.heappop(self._waiting))
+        for term, _, _, run in due:
+            run(term == at[0])  # of what was stored under a term before nobody knows whether it is there
 
     def _heard(self) -> None:
         if self._trouble is not None:
-            _LOG.warning("Redis can be reached again after %.1f s", self.cut_off_s)
+            if self._cut_at is not None:
+                _LOG.warning("Redis can be reached again after %.1f s", self.cut_off_s)
             self.on_back()
         self._cut_at = None
         self._trouble = None
@@ -262,4 +309,4 @@ class Follower:
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for *_, run in waiting:
-            run()
+            run(False)

@@ -9,12 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from realtime.errors import StartError, StorageError
+from realtime.gateway.nodes.catching_up import CatchingUp
+from realtime.gateway.nodes.copy import Copy
+from realtime.gateway.nodes.copy_file import CopyFile
 from realtime.gateway.nodes.follower import ANEW, Follower
+from realtime.gateway.nodes.late import Late, PutBack
 from realtime.gateway.nodes.ledger import Ledger
 from realtime.gateway.nodes.link import Link
 from realtime.gateway.nodes.memory import Memory
@@ -52,7 +57,15 @@ class RedisLog:
     """The log that several nodes share. Open it with `RedisLog.open`, and close it."""
 
     def __init__(
-        self, link: Link, server: Server, *, memory: Memory, reader: Reader, follower: Follower, writer: Writer
+        self,
+        link: Link,
+        server: Server,
+        *,
+        memory: Memory,
+        reader: Reader,
+        follower: Follower,
+        writer: Writer,
+        copy: Copy | None,
     ) -> None:
         self._link = link
         self._server = server
@@ -61,6 +74,7 @@ class RedisLog:
         self._ledger = Ledger(server)
         self.follower = follower
         self._writer = writer
+        self.copy = copy
 
     @classmethod
     def open(
@@ -76,29 +90,46 @@ class RedisLog:
         queue_bytes: int = QUEUE_BYTES,
         critical_kept: int = 1000,
         replicas: int = 0,
+        copy_path: Path | None = None,
     ) -> RedisLog:
         """Begin to follow and write what is in Redis. Raises StartError.
 
         `on_commit` is called by the follower's thread with what any node has stored, in the order of the feed, and
         before this node's own appends are answered; `on_anew` when every epoch has changed. `node` is unlike any other
-        node's. A write is answered once `replicas` replicas have it, too.
+        node's. A write is answered once `replicas` replicas have it, too, and the copy at `copy_path`, if there is one.
         """
         server = Server(link, Scripts(), now=now)
+        server.node = node
         memory, own, reader = Memory(), OwnCommits(node), Reader(server)
-        follower = Follower(link, server, reader, memory=memory, own=own, on_commit=on_commit)
+        writers: list[Writer] = []
+
+        def put_back(accepted: Sequence[Accepted]) -> Future[list[Stored]]:
+            task = Append(accepted, expected=None)
+            writers[0].submit(task)
+            return task.future
+
+        copy = None if copy_path is None else _copy(copy_path, server, reader, put_back=put_back)
+        follower = Follower(
+            link, server, reader, memory=memory, own=own, on_commit=on_commit, copy=copy, critical_kept=critical_kept
+        )
         follower.on(ANEW, lambda _: on_anew())
-        try:
-            link.check()
-            follower.start()
-        except (StorageError, StartError) as error:
-            link.close()
-            raise StartError(f"Redis can't be used: {error}") from error
         writer = Writer(
             server, follower, memory=memory, own=own, retention_events=retention_events, refusals_kept=refusals_kept,
-            queue_bytes=queue_bytes, critical_kept=critical_kept, replicas=replicas,
+            queue_bytes=queue_bytes, critical_kept=critical_kept, replicas=replicas, copy=copy,
         )  # fmt: skip
+        writers.append(writer)
+        try:
+            link.check()
+            if copy is not None:
+                copy.start()
+            follower.start()
+        except (StorageError, StartError) as error:
+            if copy is not None:
+                copy.stop()
+            link.close()
+            raise StartError(f"Redis can't be used: {error}") from error
         writer.start()
-        return cls(link, server, memory=memory, reader=reader, follower=follower, writer=writer)
+        return cls(link, server, memory=memory, reader=reader, follower=follower, writer=writer, copy=copy)
 
     @property
     def server(self) -> Server:
@@ -159,7 +190,7 @@ class RedisLog:
     @property
     def trouble(self) -> str | None:
         """Return why it can't take events now, None when it can."""
-        return self.follower.trouble or self._writer.trouble
+        return self.follower.trouble or (self.copy and self.copy.trouble) or self._writer.trouble
 
     @property
     def cut_off_s(self) -> float:
@@ -288,5 +319,15 @@ class RedisLog:
     def close(self) -> None:
         """Write what is waiting and end. Appends after it raise StorageError."""
         self._writer.close()
+        self.follower.finish()
         self.follower.stop()
+        if self.copy is not None:
+            self.copy.stop()
         self._link.close()
+
+
+def _copy(path: Path, server: Server, reader: Reader, *, put_back: PutBack) -> Copy:
+    file = CopyFile(path, prefix=server.keys.prefix)
+    copy = Copy(file, server, CatchingUp(file, reader), Late(file, server, put_back=put_back))
+    server.offer = copy.offer
+    return copy

@@ -22,6 +22,7 @@ class LogKeys:
 
     def __init__(self, keys: Keys) -> None:
         self.of = keys.of
+        self.prefix = keys.tag[1:-1]
         self.meta = self.of("meta")
         self.feed = self.of("feed")
         self.dups = self.of("dups")
@@ -33,6 +34,7 @@ class LogKeys:
         self.notes = self.of("notes")
         self.refusals = self.of("refusals")
         self.dead = self.of("dead")
+        self.forks = self.of("forks")
 
     def stream(self, channel: str) -> str:
         """Name the stream of a channel."""
@@ -58,6 +60,24 @@ class LogKeys:
         """List what lua/ledger.lua and lua/owed.lua use."""
         return [self.meta, *self._ledger()]
 
+    def for_adoption(self) -> list[str]:
+        """List what lua/adopt.lua uses."""
+        return [
+            self.meta, self.feed, self.tops, self.forks, self.of("offers"), self.of("gathering"), self.of("filler"),
+        ]  # fmt: skip
+
+    def for_side(self) -> list[str]:
+        """List what lua/side.lua uses."""
+        return [self.meta, self.tops, self.judged, self.notes, self.refusals, *self._ledger(), self.forks]
+
+    def for_filling(self, channel: str | None = None) -> list[str]:
+        """List what lua/fill.lua uses for a channel."""
+        keys = [
+            self.meta, self.feed, self.of("filler"), self.tops, self.forks, self.of("offers"), self.dups, self.trims,
+            self.counts, self.folds, self.judged, self.notes, self.refusals, *self._ledger(),
+        ]  # fmt: skip
+        return keys if channel is None else [*keys, *self._of_channel(channel)]
+
     def for_append(self, channels: Iterable[str]) -> list[str]:
         """List what lua/append.lua uses for these channels."""
         keys = [
@@ -65,8 +85,11 @@ class LogKeys:
             self.refusals, *self._ledger(), self.lease(NOTIFIER),
         ]  # fmt: skip
         for channel in channels:
-            keys += [self.stream(channel), self.documents(channel), self.ids(channel), self.gone(channel)]
+            keys += self._of_channel(channel)
         return keys
+
+    def _of_channel(self, channel: str) -> list[str]:
+        return [self.stream(channel), self.documents(channel), self.ids(channel), self.gone(channel)]
 
     def _ledger(self) -> list[str]:
         return [self.of("consumers"), self.of("criticals"), self.of("places"), self.of("owed"), self.dead]

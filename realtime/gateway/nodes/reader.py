@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from realtime.errors import StorageError
 from realtime.gateway.nodes.log_keys import key_text
 from realtime.gateway.nodes.replies import DocumentHistory, DocumentsPart, EntryAt, StreamPart
-from realtime.gateway.nodes.server import Server
+from realtime.gateway.nodes.server import PUT_BACK, Server
 from realtime.gateway.ports import PAGE_BYTES
 from realtime.gateway.records import DocumentPage, DocumentRow, HistoryPage, Record, RefusalRow, Repeat
 from realtime.gateway.schema import epoch_of
@@ -47,7 +48,9 @@ class Reader:
         """Read a part of a stream after (reversed: before) an offset, -1 for from its end, and of which seed it is."""
         keys = self._keys
         names = [keys.meta, keys.tops, keys.trims, keys.stream(channel)]
-        return self._server.run("read", names, [channel, since, max(limit, 0), reverse, most_bytes], StreamPart)
+        part = self._server.run("read", names, [channel, since, max(limit, 0), reverse, most_bytes], StreamPart)
+        _check(part.seed)
+        return part
 
     def read(self, channel: str, *, since: Position | None, limit: int, reverse: bool, most_bytes: int) -> HistoryPage:
         """Read a part of a stream."""
@@ -64,7 +67,7 @@ class Reader:
     def document(self, collection: str, identifier: str) -> DocumentRow | None:
         """Read one document, or None."""
         key = self._keys.documents(collection_channel(collection))
-        kept: Any = self._server.ask(lambda client: client.hget(key, identifier))
+        kept = self._with_seed(lambda pipeline: pipeline.hget(key, identifier))
         if kept is None:
             return None
         offset, document = _taken_apart(kept)
@@ -75,6 +78,7 @@ class Reader:
         channel, keys = collection_channel(collection), self._keys
         names = [keys.meta, keys.tops, keys.documents(channel), keys.ids(channel)]
         part = self._server.run("documents", names, [channel, cursor or "", max(limit, 0), most_bytes], DocumentsPart)
+        _check(part.seed)
         found = [_taken_apart(one.encode()) for one in part.documents]
         return DocumentPage(
             b"[" + b",".join(document for _, document in found) + b"]",
@@ -91,6 +95,7 @@ class Reader:
         ]  # fmt: skip
         request = [channel, identifier, -1 if before is None else before, limit, PAGE_BYTES]
         found = self._server.run("history", names, request, DocumentHistory)
+        _check(found.seed)
         top = Position(epoch_of(found.seed, channel), found.top)
         records = tuple(map(_record, found.entries))
         return HistoryPage(records, top, is_complete=found.trimmed_to == 0, reaches_top=before is None)
@@ -157,11 +162,25 @@ class Reader:
             return pipeline.execute()
 
         kept, seed = self._server.ask(question)
-        if kept is None or seed is None:
+        _check(seed)
+        if kept is None:
             return None
         offset, time_ms, name = kept.split(b" ", 2)
         channel = name.decode()
         return Repeat(channel, Position(epoch_of(seed.decode(), channel), int(offset)), int(time_ms))
+
+    def _with_seed(self, question: Callable[[Any], Any]) -> Any:
+        """Ask one thing, and whether Redis has everything at that moment. Raises StorageError where it hasn't."""
+
+        def asked(client: Any) -> Any:
+            pipeline = client.pipeline(transaction=True)
+            question(pipeline)
+            pipeline.hget(self._keys.meta, "seed")
+            return pipeline.execute()
+
+        found, seed = self._server.ask(asked)
+        _check(seed)
+        return found
 
     def refusals(self, *, limit: int, before: int | None) -> list[RefusalRow]:
         """Read kept refusals, newest first."""
@@ -172,6 +191,12 @@ class Reader:
             lambda client: client.xrevrange(self._keys.refusals, newest, "-", count=max(limit, 1))
         )
         return [_refusal(place, fields) for place, fields in entries]
+
+
+def _check(seed: str | bytes | None) -> None:
+    """Refuse to answer from what isn't all there: what Redis has lost is put back before it has a seed again."""
+    if not seed:
+        raise StorageError(PUT_BACK)
 
 
 def _asking_for(key: str, ids: list[str]) -> Callable[[Any], Any]:

@@ -6,12 +6,22 @@ import msgspec
 
 
 class Adopted(msgspec.Struct, array_like=True, frozen=True):
-    """Under which seed a server is used, and how far its feed is. `is_new`: everything begins anew with it."""
+    """How a server is used, by `status`: known | new | waiting | fill.
 
-    is_new: bool
+    Known or new: under which seed, and how far its feed is. Waiting: it isn't yet, since nodes offer what it has lost,
+    or one puts it back. Fill: that one is this. `was` is the seed that what is there was stored under.
+    """
+
+    status: str
     seed: str
     term: int
     seq: int
+    was: str | bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether it may be read and written."""
+        return bool(self.seed)
 
 
 class ChannelAt(msgspec.Struct, array_like=True, frozen=True):
@@ -32,6 +42,18 @@ class Overview(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     channels: list[ChannelAt]
     folded: list[tuple[str, int]]
+    lineage: str = ""
+    generation: int = 0
+
+
+class SideAt(msgspec.Struct, array_like=True, frozen=True):
+    """Small tables as they stand; `token` says whether they have changed."""
+
+    token: str
+    seed: str
+    seq: int
+    tops: list[tuple[str, int]]
+    packed: msgspec.Raw
 
 
 class Told(msgspec.Struct, array_like=True, frozen=True):
@@ -80,13 +102,14 @@ class Buried(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Written(msgspec.Struct, array_like=True, frozen=True):
-    """What became of a commit, by `status`: stored | anew. `seq` is its place in the feed, 0 if it tells nothing."""
+    """What became of a commit, by `status`: stored | anew. `seq` is where the feed is then, whether it tells or not."""
 
     status: str
     seq: int = 0
     seed: str = ""
     outcomes: list[Outcome] = []
     buried: list[Buried] = []
+    has_told: bool = True
 
 
 class EntryAt(msgspec.Struct, array_like=True, frozen=True):

@@ -23,6 +23,13 @@ _ELSEWHERE: Final = (redis.ConnectionError, redis.ReadOnlyError)
 """What may be over at the next try: a connection that outlived its server, a server that isn't the master any more."""
 
 _REPLICAS_MS: Final = 1_000
+GATHER_MS: Final = 1_200
+"""How long nodes have to offer what their copies hold, once one has noticed that Redis is another than before. A node
+notices within half a second in quiet times, and tries every half second while Redis can't be reached."""
+LEASE_MS: Final = 3_000
+"""How long a node that puts back what Redis has lost may be silent before another one does."""
+PUT_BACK: Final = "Redis was restarted or has lost something, which nodes put back now: try again in a moment."
+Offer = list[Any] | bool
 
 
 class Server:
@@ -33,6 +40,9 @@ class Server:
         self.keys = LogKeys(link.keys)
         self._scripts = scripts
         self._now = now
+        self.node = ""
+        self.offer: Callable[[], Offer] | None = None
+        """Says what this node's copy could put back, False for nothing. None: it has no copy, and waits for nobody."""
 
     @property
     def now_ms(self) -> int:
@@ -79,13 +89,21 @@ class Server:
             )
         return found
 
+    def run_now(self, name: str, keys: Sequence[str], request: object, into: type[_T]) -> _T:
+        """Run a script, once."""
+        found: _T = self._scripts.run(self.link.client(), name, keys, request, reply=into)
+        return found
+
     def adopt_now(self) -> Adopted:
-        """See to it that the server is adopted: under a new seed, unless a node has done it."""
+        """See to it that the server is adopted: under a new seed, unless a node has done it. It may not be settled."""
         return self._adopt(self.link.client())
 
     def adopt(self) -> Adopted:
-        """See to it that the server is adopted."""
-        return self.ask(self._adopt)
+        """See to it that the server is adopted, or say that it takes a while."""
+        adopted = self.ask(self._adopt)
+        if not adopted.is_settled:
+            raise StorageError(PUT_BACK)
+        return adopted
 
     def overview_now(self) -> Overview:
         """Read all channels."""
@@ -96,8 +114,10 @@ class Server:
         return self.ask(self._overview)
 
     def _adopt(self, client: redis.Redis) -> Adopted:
-        keys, request = [self.keys.meta, self.keys.feed], [self.now_ms, secrets.token_hex(16)]
-        adopted: Adopted = self._scripts.run(client, "adopt", keys, request, reply=Adopted)
+        offer = False if self.offer is None else self.offer()
+        gather_ms = 0 if self.offer is None else GATHER_MS
+        request = [self.now_ms, secrets.token_hex(16), self.node, offer, gather_ms, LEASE_MS]
+        adopted: Adopted = self._scripts.run(client, "adopt", self.keys.for_adoption(), request, reply=Adopted)
         return adopted
 
     def _overview(self, client: redis.Redis) -> Overview:

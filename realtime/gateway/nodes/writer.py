@@ -19,6 +19,8 @@ import redis
 from realtime import metrics
 from realtime.errors import ConflictError, StorageError
 from realtime.gateway import ledger as rules
+from realtime.gateway.nodes.copy import UNKEPT, Copy
+from realtime.gateway.nodes.events import event_row
 from realtime.gateway.nodes.follower import Follower
 from realtime.gateway.nodes.log_keys import key_text
 from realtime.gateway.nodes.memory import Memory
@@ -31,15 +33,12 @@ from realtime.gateway.records import Accepted, Along, Refusal, Stored
 from realtime.gateway.schema import epoch_of
 from realtime.gateway.shelf import INBOX_RETENTION
 from realtime.protocol.channels import inbox_of
-from realtime.protocol.events import CollectionCreated, CollectionDeleted, CollectionUpdated
 from realtime.protocol.positions import Position
 
 _LOG: Final = logging.getLogger(__name__)
 FEED_BYTES: Final = 67_108_864
 """What the feed holds for nodes that are behind; the streams hold the rest."""
 ANEW_STATUS: Final = "anew"
-_PUT, _DELETE, _NOTHING = 1, 2, 0
-_ENCODER: Final = msgspec.json.Encoder()
 _MOST_LOGGED: Final = 20
 
 
@@ -73,8 +72,11 @@ class Writer:
         queue_bytes: int,
         critical_kept: int,
         replicas: int,
+        copy: Copy | None = None,
     ) -> None:
+        """With a `copy`, nothing is answered before it is there, too."""
         self._server = server
+        self._copy = copy
         self._keys = server.keys
         self._follower = follower
         self._memory = memory
@@ -136,7 +138,7 @@ class Writer:
             self._own.drop(number)
             self._fail(tasks, error)
             return
-        if written.seq == 0:
+        if not written.has_told:
             self._own.drop(number)
         self._trouble = None
         metrics.COMMIT_SECONDS.observe(perf_counter() - started)
@@ -153,7 +155,22 @@ class Writer:
             for note in notes:
                 note.future.set_result(None)
 
-        self._follower.when_told(written.seed, written.seq, answer)
+        def kept(failure: StorageError | None) -> None:
+            if failure is None:
+                answer()
+                return
+            for task in tasks:
+                task.future.set_exception(failure)
+
+        def told(is_told: bool) -> None:
+            if self._copy is None:
+                answer()
+            elif is_told:
+                self._copy.when_kept(written.seed, written.seq, kept)
+            else:
+                kept(StorageError(UNKEPT))
+
+        self._follower.when_told(written.seed, written.seq, told)
 
     def _stored(self, number: int, appends: Sequence[Append], notes: Sequence[Note]) -> Written:
         keys, request = self._request(number, appends, notes)
@@ -239,13 +256,8 @@ def _answer(append: Append, outcome: Outcome, *, seed: str) -> None:
 
 
 def _event(accepted: Accepted, key: bytes, channel: int) -> list[Any]:
-    event, identifier = accepted.event, accepted.document_id
-    kind, document = _NOTHING, ""
-    if identifier is not None and isinstance(event, CollectionCreated | CollectionUpdated):
-        kind, document = _PUT, _ENCODER.encode(event.document).decode()
-    elif identifier is not None and isinstance(event, CollectionDeleted):
-        kind = _DELETE
-    return [channel, key_text(key), identifier or False, kind, document, accepted.is_critical, accepted.raw.decode()]
+    identifier, kind, document = event_row(accepted)
+    return [channel, key_text(key), identifier, kind, document, accepted.is_critical, accepted.raw.decode()]
 
 
 def _along(along: Sequence[Along]) -> list[Any] | bool:

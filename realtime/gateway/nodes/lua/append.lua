@@ -4,10 +4,12 @@
 -- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or false, [event, ...]], ...], along or nil,
 -- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes, letters kept]]. An event: [channel's number, duplicate key, id or false,
 -- 0 | 1 put | 2 delete, document, is critical, raw]. Along: [[inbox, offset, fold], ...], {channel: offset}, {note: value}, [gone].
--- Reply: ["anew"], or ["stored", seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried].
+-- Reply: ["anew"], or ["stored", seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried,
+-- has told]; seq is where the feed is then, told or not.
 --#include _fence
 --#include _feed
 --#include _ledger
+--#include _documents
 local meta, feed, dups, tops, trims, counts, folds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local judged, notes, refusals = KEYS[8], KEYS[9], KEYS[10]
 local ledger = {KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]}
@@ -35,37 +37,6 @@ local function state_of(number)
     states[number] = state
   end
   return state
-end
-
-local function version_of(state, id)
-  local kept = redis.call('HGET', state.documents, id)
-  return kept and tonumber(string.match(kept, '^%d+')) or nil
-end
-
-local function change_document(state, id, kind, offset, document)
-  -- Returns the offset of the event before this one about the same document, for its history.
-  local before = version_of(state, id)
-  if kind == 1 then
-    if not before then
-      before = tonumber(redis.call('HGET', state.gone, id))
-      if before then
-        redis.call('HDEL', state.gone, id)
-      end
-      redis.call('ZADD', state.ids, 0, id)
-      state.count = state.count + 1
-    end
-    redis.call('HSET', state.documents, id, text(offset) .. ' ' .. document)
-    return before
-  end
-  if before then
-    redis.call('HDEL', state.documents, id)
-    redis.call('ZREM', state.ids, id)
-    state.count = state.count - 1
-  else
-    before = tonumber(redis.call('HGET', state.gone, id))
-  end
-  redis.call('HSET', state.gone, id, text(offset))
-  return before
 end
 
 local function store(event)
@@ -212,8 +183,9 @@ if #criticals > 0 then
   owe(ledger, meta, criticals, bounds[4], now_ms, buried)
 end
 
-local seq = 0
-if #told > 0 or #folded > 0 then
-  seq = tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded}), bounds[5])
+local has_told = #told > 0 or #folded > 0
+if has_told then
+  tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded}), bounds[5])
 end
-return cmsgpack.pack({'stored', seq, redis.call('HGET', meta, 'seed'), results, buried})
+local known = redis.call('HMGET', meta, 'seq', 'seed')
+return cmsgpack.pack({'stored', tonumber(known[1]), known[2], results, buried, has_told})

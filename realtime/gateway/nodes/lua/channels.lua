@@ -1,7 +1,8 @@
 -- Reads all channels at one moment. Keys: meta, tops, trims, counts, folds.
--- Reply: [run is adopted, seed, term, seq, [[channel, top, trimmed to, documents], ...], [[inbox, folded to], ...]].
+-- Reply: [run is adopted, seed, term, seq, [[channel, top, trimmed to, documents], ...], [[inbox, folded to], ...], lineage,
+-- generation].
 --#include _fence
-local known = redis.call('HMGET', KEYS[1], 'run', 'seed', 'term', 'seq')
+local known = redis.call('HMGET', KEYS[1], 'run', 'seed', 'term', 'seq', 'lineage', 'generation')
 local trims, counts = {}, {}
 for number, into in ipairs({trims, counts}) do
   local pairs_of = redis.call('HGETALL', KEYS[2 + number])
@@ -21,4 +22,5 @@ for at = 1, #folds, 2 do
 end
 return cmsgpack.pack({
   known[1] == run_of_server(), known[2] or '', tonumber(known[3]) or 0, tonumber(known[4]) or 0, channels, folded,
+  known[5] or '', tonumber(known[6]) or 0,
 })
