@@ -113,8 +113,9 @@ def ingest(batch: int, duration: float, producers: int, json_path: Path | None) 
 @bench.command()
 @click.option("--events", type=click.IntRange(1000, 10_000_000), default=1_000_000, show_default=True, help="Events.")
 @click.option("--documents", type=click.IntRange(1, 1_000_000), default=100_000, show_default=True, help="Documents.")
+@click.option("--redis", "on_redis", is_flag=True, help="Keep the log in Redis.")
 @JSON_OPTION
-def volume(events: int, documents: int, json_path: Path | None) -> None:
+def volume(events: int, documents: int, on_redis: bool, json_path: Path | None) -> None:
     """Fill the log, start the app on it, and time its start, its pages, and an event's way to the chart.
 
     \b
@@ -124,7 +125,7 @@ def volume(events: int, documents: int, json_path: Path | None) -> None:
     from realtime.bench.volume import measure_volume, table_of
 
     def measure(say: Callable[[str], None]) -> Any:
-        return measure_volume(events=events, documents=documents, say=say)
+        return measure_volume(events=events, documents=documents, on_redis=on_redis, say=say)
 
     _measure(measure, table_of, json_path)
 

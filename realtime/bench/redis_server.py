@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import redis
 
@@ -34,6 +34,13 @@ def running_redis() -> Iterator[str]:
                 yield url
             finally:
                 process.terminate()
+
+
+def memory_of_redis(url: str) -> int:
+    """Return how many bytes a server holds."""
+    with redis.Redis.from_url(url) as client:
+        found: Any = client.info("memory")
+        return int(found["used_memory"])
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

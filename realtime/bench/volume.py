@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from realtime.bench.latency import Way, measure_way
 from realtime.bench.launch import start_app, start_gateway, temporary_folder
 from realtime.bench.posting import Producer
 from realtime.bench.process import Process
+from realtime.bench.redis_server import memory_of_redis, running_redis
 from realtime.bench.spread import Spread, spread_of
 from realtime.config import variable_of
 from realtime.protocol.events import Envelope
@@ -52,6 +54,7 @@ class Volume:
     memory_bytes: int
     memory_after_bytes: int
     disk_bytes: int
+    redis_bytes: int | None
     way: Way
 
 
@@ -62,15 +65,20 @@ def measure_volume(
     duration_s: float = 15.0,
     fill_s: float = 40.0,
     visits: int = _VISITS,
+    on_redis: bool = False,
     say: Callable[[str], None],
 ) -> Volume:
     """Post `events` about `documents`, start the app on what that left, and look at every page.
 
-    Raises StartError when something can't be started, PostFailed when events weren't stored.
+    `on_redis`: the log is in a Redis that is started for it. Raises StartError when something can't be started,
+    PostFailed when events weren't stored.
     """
     settings = {variable_of("retention_events"): str(max(events, 100))}
-    with temporary_folder() as folder, browser.chromium() as chromium:
+    with ExitStack() as stack:
+        url = stack.enter_context(running_redis()) if on_redis else None
+        folder, chromium = stack.enter_context(temporary_folder()), stack.enter_context(browser.chromium())
         data = folder / "data"
+        settings |= {} if url is None else {variable_of("redis_url"): url}
         say(f"{events:,} events about {documents:,} documents are posted")
         with start_gateway(data, extra=settings) as gateway:
             gateway.wait_ready()
@@ -96,6 +104,7 @@ def measure_volume(
                 memory_bytes=memory,
                 memory_after_bytes=app.memory_bytes(),
                 disk_bytes=_size_of(data),
+                redis_bytes=None if url is None else memory_of_redis(url),
                 way=way,
             )
 
@@ -158,10 +167,12 @@ def table_of(outcome: Volume) -> Table:
         ("memory, pages open", f"{outcome.memory_bytes / 1_048_576:.0f} MiB"),
         ("memory at the end", f"{outcome.memory_after_bytes / 1_048_576:.0f} MiB"),
         ("data folder", f"{outcome.disk_bytes / 1_048_576:,.0f} MiB"),
+        *([] if outcome.redis_bytes is None else [("memory of Redis", f"{outcome.redis_bytes / 1_048_576:,.0f} MiB")]),
         ("filled at", f"{outcome.filled_per_s:,.0f} events/s"),
     ]
     return report.table_of(
-        f"{outcome.events:,} events in the log · {outcome.documents:,} documents",
+        f"{outcome.events:,} events in the log · {outcome.documents:,} documents"
+        + ("" if outcome.redis_bytes is None else " · in Redis"),
         columns=["", "measured"],
         rows=rows,
         caption="A page is painted when its chart, feed, table or heading is in the DOM of a browser new to it.",

@@ -9,7 +9,6 @@
 --#include _fence
 --#include _feed
 --#include _ledger
---#include _documents
 local meta, feed, dups, tops, trims, counts, folds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local judged, notes, refusals = KEYS[8], KEYS[9], KEYS[10]
 local ledger = {KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]}
@@ -25,65 +24,132 @@ end
 redis.call('HSET', meta, 'written', now)  -- and find out by it, before anything else, whether there is room
 
 local states, told, criticals = {}, {}, {}
+local PART = 1000
 
-local function state_of(number)
-  local state = states[number]
-  if not state then
-    local name, at = channels[number][1], FIRST + (number - 1) * EACH
-    state = {
-      name = name, stream = KEYS[at], documents = KEYS[at + 1], ids = KEYS[at + 2], gone = KEYS[at + 3],
-      top = tonumber(redis.call('HGET', tops, name)) or 0, added = 0, count = 0,
-    }
-    states[number] = state
+local function in_parts(command, key, values)
+  for at = 1, #values, PART do
+    redis.call(command, key, unpack(values, at, math.min(at + PART - 1, #values)))
   end
-  return state
 end
+
+-- Reads fields of a hash into a table, as numbers: all that is looked up is asked for at once, since each call costs.
+local function look_up(key, fields, into, read)
+  for at = 1, #fields, PART do
+    local last = math.min(at + PART - 1, #fields)
+    for number, value in ipairs(redis.call('HMGET', key, unpack(fields, at, last))) do
+      into[fields[at + number - 1]] = value and read(value) or false
+    end
+  end
+end
+
+local function first_number(value)
+  return tonumber(string.match(value, '^%d+'))
+end
+
+local function place_of(known)
+  local offset, ms, name = string.match(known, '^(%d+) (%d+) (.*)$')
+  return {name, tonumber(offset), tonumber(ms), true}
+end
+
+-- A channel as it is and will be. Of each document in question: `versions`, at which offset it is, false if it isn't there;
+-- `last`, at which offset the last event about it is, be it a deletion; `puts`, what to write, false to remove it.
+for number, channel in ipairs(channels) do
+  local at = FIRST + (number - 1) * EACH
+  states[number] = {
+    name = channel[1], stream = KEYS[at], documents = KEYS[at + 1], ids = KEYS[at + 2], gone = KEYS[at + 3],
+    top = tonumber(redis.call('HGET', tops, channel[1])) or 0, added = 0, asked = {}, wanted = {},
+    versions = {}, last = {}, puts = {},
+  }
+end
+
+local places, keys_asked = {}, {}
+for _, append in ipairs(appends) do
+  for _, event in ipairs(append[2]) do
+    local state, id = states[event[1]], event[3]
+    keys_asked[#keys_asked + 1] = event[2]
+    if id and not state.wanted[id] then
+      state.wanted[id] = true
+      state.asked[#state.asked + 1] = id
+    end
+  end
+end
+look_up(dups, keys_asked, places, place_of)
+for _, state in ipairs(states) do
+  look_up(state.documents, state.asked, state.versions, first_number)
+  if #state.asked > 0 and redis.call('HLEN', state.gone) > 0 then
+    look_up(state.gone, state.asked, state.last, first_number)
+  end
+  for id, version in pairs(state.versions) do
+    state.last[id] = version or state.last[id] or false
+  end
+end
+
+local fresh = {}
 
 local function store(event)
   local number, key, id, kind, document, is_critical, raw = unpack(event)
-  local known = redis.call('HGET', dups, key)
-  if known then
-    local offset, ms, name = string.match(known, '^(%d+) (%d+) (.*)$')
-    return {name, tonumber(offset), tonumber(ms), true}
+  if places[key] then
+    return places[key]
   end
-  local state = state_of(number)
+  local state = states[number]
   local offset = state.top + 1
   state.top, state.added = offset, state.added + 1
-  local place_in_stream = text(offset)
+  local at = text(offset)
   if id then
-    local before = change_document(state, id, kind, offset, document)
+    local before = state.last[id]
     redis.call(
-      'XADD', state.stream, place_in_stream .. '-0', 'r', raw, 't', now, 'k', key, 'd', id,
-      'p', before and text(before) or '0'
+      'XADD', state.stream, at .. '-0', 'r', raw, 't', now, 'k', key, 'd', id, 'p', before and text(before) or '0'
     )
+    state.last[id] = offset
+    state.puts[id] = kind == 1 and at .. ' ' .. document
+    state.versions[id] = kind == 1 and offset
   else
-    redis.call('XADD', state.stream, place_in_stream .. '-0', 'r', raw, 't', now, 'k', key)
+    redis.call('XADD', state.stream, at .. '-0', 'r', raw, 't', now, 'k', key)
   end
-  redis.call('HSET', dups, key, place_in_stream .. ' ' .. now .. ' ' .. state.name)
+  fresh[#fresh + 1] = key
+  fresh[#fresh + 1] = at .. ' ' .. now .. ' ' .. state.name
   told[#told + 1] = {state.name, offset, now_ms, raw}
   if is_critical then
     criticals[#criticals + 1] = {state.name, offset, now_ms, raw}
   end
+  places[key] = {state.name, offset, now_ms, true}
   return {state.name, offset, now_ms, false}
 end
 
 local function conflict(append)
   -- A repeat is answered before its expectation is looked at: who lost the answer asks again.
   local expected, event = append[1], append[2][1]
-  if expected == false or not event or not event[3] or redis.call('HEXISTS', dups, event[2]) == 1 then
+  if expected == false or not event or not event[3] or places[event[2]] then
     return nil
   end
-  local actual = version_of(state_of(event[1]), event[3])
+  local actual = states[event[1]].versions[event[3]]
   if (actual or 0) ~= expected then
-    return {0, {}, actual}
+    return {0, {}, actual or nil}
   end
   return nil
 end
 
-local function in_parts(command, key, values)
-  for at = 1, #values, 1000 do
-    redis.call(command, key, unpack(values, at, math.min(at + 999, #values)))
+-- Writes what became of a channel's documents; returns by how many there are more.
+local function write_documents(state)
+  local put, come, removed, gone, back = {}, {}, {}, {}, {}
+  for id, value in pairs(state.puts) do
+    if value then
+      put[#put + 1], put[#put + 2] = id, value
+      come[#come + 1], come[#come + 2] = '0', id
+      back[#back + 1] = id
+    else
+      removed[#removed + 1] = id
+      gone[#gone + 1], gone[#gone + 2] = id, text(state.last[id])
+    end
   end
+  local before = redis.call('ZCARD', state.ids)
+  in_parts('HSET', state.documents, put)
+  in_parts('ZADD', state.ids, come)
+  in_parts('HDEL', state.documents, removed)
+  in_parts('ZREM', state.ids, removed)
+  in_parts('HSET', state.gone, gone)
+  in_parts('HDEL', state.gone, back)
+  return redis.call('ZCARD', state.ids) - before
 end
 
 local SWEEP = 64
@@ -126,11 +192,11 @@ local results = {}
 for number, append in ipairs(appends) do
   local result = conflict(append)
   if not result then
-    local places = {}
+    local stored = {}
     for at, event in ipairs(append[2]) do
-      places[at] = store(event)
+      stored[at] = store(event)
     end
-    result = {1, places}
+    result = {1, stored}
   end
   results[number] = result
 end
@@ -161,10 +227,11 @@ if along then
 end
 
 local touched = {}
-for number, state in pairs(states) do
+in_parts('HSET', dups, fresh)
+for number, state in ipairs(states) do
   if state.added > 0 then
     redis.call('HSET', tops, state.name, text(state.top))
-    local count = redis.call('HINCRBY', counts, state.name, state.count)
+    local count = redis.call('HINCRBY', counts, state.name, write_documents(state))
     trim(state, channels[number][2], channels[number][3])
     touched[#touched + 1] = {state.name, state.top, state.trimmed, count}
   end
