@@ -92,9 +92,9 @@ def test_a_rule_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     chosen = {"TIDEBOARD_CONFIG": str(tmp_path / "bad.toml")}
     elsewhere = {**chosen, "TIDEBOARD_GATEWAY_URL": "http://127.0.0.1:9"}
     for process in (
-        start_app(tmp_path / "data", extra=chosen),
-        start_app(tmp_path / "data", extra=elsewhere),
-        start_gateway(tmp_path / "data", extra=chosen),
+        start_app(tmp_path / "own", extra=chosen),
+        start_app(tmp_path / "elsewhere", extra=elsewhere),
+        start_gateway(tmp_path / "alone", extra=chosen),
     ):
         assert "Rule 'late': 'event' is 'user:logn', which is no event type; did you mean user:login?" in last_words(
             process
