@@ -25,8 +25,8 @@ from realtime.bench.tab_crowd import Order, Sum
 from realtime.bench.tab_posts import TabPosts, cpu_of
 from realtime.errors import StartError
 
-_SETTLE_S: Final = 2.0
-_IDLE_S: Final = 5.0
+SETTLE_S: Final = 2.0
+IDLE_S: Final = 5.0
 MOST_VIEWS: Final = 5
 
 
@@ -64,10 +64,18 @@ class Tabs:
 
 
 def measure_tabs(
-    *, counts: Sequence[int], views: int, rate: float, duration_s: float, say: Callable[[str], None]
+    *,
+    counts: Sequence[int],
+    views: int,
+    rate: float,
+    duration_s: float,
+    say: Callable[[str], None],
+    settle_s: float = SETTLE_S,
+    idle_s: float = IDLE_S,
 ) -> Tabs:
     """Start the app and open that many tabs over so many views, each time anew.
 
+    What the same tabs cost while nothing comes is measured for `idle_s`, once they have settled.
     Raises StartError when something can't be started, PostFailed when events weren't stored.
     """
     with running_app() as app:
@@ -76,7 +84,7 @@ def measure_tabs(
         crowds = []
         for count in counts:
             say(f"{count} tab(s) over {views} view(s), {rate:g} events/s for {duration_s:g} s")
-            crowds.append(_measure(app, posts, count=count, views=views))
+            crowds.append(_measure(app, posts, count=count, views=views, settle_s=settle_s, idle_s=idle_s))
         say("one hidden tab")
         hidden = _hidden(app, posts)
     by_size = sorted(crowds, key=lambda crowd: crowd.tabs)
@@ -152,11 +160,11 @@ class TabCrowd:
         self._popen.stdout.close()
 
 
-def _measure(app: Process, posts: TabPosts, *, count: int, views: int) -> Crowd:
+def _measure(app: Process, posts: TabPosts, *, count: int, views: int, settle_s: float, idle_s: float) -> Crowd:
     pages = addresses(posts.name, views=views)
     with TabCrowd(app, pages, count=count) as crowd:
-        time.sleep(_SETTLE_S)
-        idle = cpu_of(app, lambda: time.sleep(_IDLE_S))
+        time.sleep(settle_s)
+        idle = cpu_of(app, lambda: time.sleep(idle_s))
         crowd.tell(posts.order())
         used = cpu_of(app, posts.run)
         told = crowd.tell(Order(do="sum"))

@@ -124,7 +124,9 @@ def test_real_time_is_paid_for_only_where_it_is_on() -> None:
 def test_every_tab_is_told_of_every_event_and_a_hidden_one_of_nothing() -> None:
     """Over two distinct views as well; not a byte goes to one that hid."""
     before = started_by_us()
-    outcome = measure_tabs(counts=(1, 4), views=2, rate=5, duration_s=1, say=lambda _text: None)
+    outcome = measure_tabs(
+        counts=(1, 4), views=2, rate=5, duration_s=1, say=lambda _text: None, settle_s=0.5, idle_s=0.5
+    )
     assert [(crowd.tabs, crowd.views) for crowd in outcome.crowds] == [(1, 1), (4, 2)]
     for crowd in outcome.crowds:
         assert crowd.missing == 0

@@ -17,10 +17,14 @@ expect.set_options(timeout=20_000)  # nothing is timed here, and other tests may
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder as needing a browser."""
+    """Mark everything in this folder as needing a browser, and as running nothing of ours in the tests' own process.
+
+    The app's process counts for the coverage as ever; to trace Playwright as well would take a third of its time.
+    """
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(scope="package")

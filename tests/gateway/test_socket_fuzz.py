@@ -213,6 +213,7 @@ def _assail(gateway: Served, *, seed: int, frames: int) -> None:
     assert gateway.http.get("/api/health").json()["ready"] is True
 
 
+@pytest.mark.no_cover  # what it repeats thousands of times is traced by others
 def test_no_frames_disturb_a_neighbour(gateway: Served) -> None:
     """And nothing is left of those who sent them."""
     _assail(gateway, seed=1, frames=1_500)

@@ -42,6 +42,7 @@ def stage() -> Iterator[tuple[asyncio.Runner, Served]]:
         runner.run(context.__aexit__(None, None, None))
 
 
+@pytest.mark.no_cover  # what it repeats thousands of times is traced by others
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(clients=st.lists(FRAMES, min_size=1, max_size=4), is_open=st.booleans())
 def test_no_frames_disturb_the_others(

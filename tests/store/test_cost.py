@@ -45,6 +45,7 @@ def _store_with(documents: Iterable[tuple[dict[str, Any], int]], *, stored: int)
     return store
 
 
+@pytest.mark.no_cover  # calls are counted, and tracing them makes a million slow
 def test_an_event_costs_the_same_at_a_hundred_and_a_million_stored() -> None:
     """A million documents under it, not one call more; no reader's snapshot is made on the writer's account."""
     few = _store_with((({"id": str(number)}, number) for number in range(100)), stored=100)
@@ -52,6 +53,7 @@ def test_an_event_costs_the_same_at_a_hundred_and_a_million_stored() -> None:
     assert _calls_of_one_event(many, 1_000_003) == _calls_of_one_event(few, 103)
 
 
+@pytest.mark.no_cover  # calls are counted, and tracing them makes a million slow
 def test_an_event_costs_the_same_after_many_events_and_with_a_full_feed() -> None:
     """What was applied before leaves nothing behind that has to be walked."""
     short, long = Store(feed_size=50), Store(feed_size=50)

@@ -265,6 +265,7 @@ def _with_people(count: int) -> Store:
     return store
 
 
+@pytest.mark.no_cover  # calls are counted, and tracing them makes a million slow
 def test_an_action_and_a_look_at_people_cost_the_same_among_ten_and_ten_thousand() -> None:
     """A storm of ten thousand people makes no event dearer, nor a panel that shows fifty of them."""
     few, many = _with_people(60), _with_people(10_000)
