@@ -19,6 +19,9 @@ from realtime.gateway.folder import RESTORING, claimed
 from realtime.gateway.schema import STEPS as LOG_STEPS
 from realtime.protocol.flags import WEBSOCKET
 from tests.gateway.making import NOON, accepted, opened
+from tests.support.engines import sqlite_only
+
+pytestmark = sqlite_only
 
 ORDERS = "collection:orders"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from realtime.bench.launch import import_path
 from tests.integration.test_kill import BATCH, Producer
+from tests.support.engines import sqlite_only
 from tests.support.processes import start_app, start_gateway
 from tests.support.producing import Poster, numbered
 from tests.support.waiting import until
@@ -24,6 +25,7 @@ def run(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+@sqlite_only
 def test_backups_under_writing_hold_every_event_answered_before_them(tmp_path: Path) -> None:
     """Three in a row, of the whole app with its outbox open; each is restored, started, and goes on from there."""
     backups: list[tuple[Path, set[int]]] = []

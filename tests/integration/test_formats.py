@@ -22,6 +22,7 @@ from realtime.migrations import bring_up_to_date, check_format, version_of
 from realtime.server import FORMATS
 from tests.gateway.making import NOON, accepted, opened
 from tests.integration.test_start import last_words
+from tests.support.engines import sqlite_only
 from tests.support.processes import start_app, start_gateway
 
 LOG_ROWS = """
@@ -44,6 +45,7 @@ def version(path: Path) -> int:
         return version_of(connection)
 
 
+@sqlite_only
 @pytest.mark.parametrize("steps", range(1, len(schema.STEPS)))
 def test_a_log_of_every_older_version_is_brought_up_to_date(tmp_path: Path, steps: int) -> None:
     """Stream, documents and epoch are what they were, and it goes on."""

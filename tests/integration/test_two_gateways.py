@@ -112,7 +112,7 @@ class World:
 
     def _start(self, name: str, port: int | None) -> Process:
         redis_port = self.redis.port if name == "a" else self.proxy.port
-        extra = {"TIDEBOARD_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0"}
+        extra = {"TIDEBOARD_REDIS_URL": f"redis://127.0.0.1:{redis_port}/0", "TIDEBOARD_REDIS_PREFIX": "two"}
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         gateway = self.stack.enter_context(start_gateway(folder / "data", port=port, extra=extra))
@@ -163,7 +163,23 @@ def _cut_one_off(world: World) -> None:
     world.proxy.calm()
 
 
-FAULTS: list[Callable[[World], None]] = [_kill_a_gateway, _kill_redis, _freeze_redis, _cut_one_off]
+def _flush_redis(world: World) -> None:
+    world.redis.flush()
+
+
+def _flush_redis_and_kill_a_gateway(world: World) -> None:
+    world.redis.flush()
+    world.kill_gateway("b")
+
+
+FAULTS: list[Callable[[World], None]] = [
+    _kill_a_gateway,
+    _kill_redis,
+    _freeze_redis,
+    _cut_one_off,
+    _flush_redis,
+    _flush_redis_and_kill_a_gateway,
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.__name__.strip("_") for fault in FAULTS])
