@@ -18,6 +18,7 @@ from realtime.client.outbox_file import STEPS as OUTBOX_STEPS
 from realtime.client.outbox_file import OutboxFile
 from realtime.errors import StartError
 from realtime.gateway import audit_file, derived_file, flags, revocations_file, schema
+from realtime.gateway.nodes import copy_file
 from realtime.migrations import bring_up_to_date, check_format, version_of
 from realtime.server import FORMATS
 from tests.gateway.making import NOON, accepted, opened
@@ -66,6 +67,7 @@ OPENERS: dict[str, tuple[tuple[str, ...], Callable[[Path], object]]] = {
     "access.db": (revocations_file.STEPS, lambda path: revocations_file.RevocationFile.open(path, now=lambda: NOON)),
     "flags.db": (flags.STEPS, lambda path: flags.FlagFile.open(path, now=lambda: NOON)),
     "derived.db": (derived_file.STEPS, derived_file.DerivedFile.open),
+    "copy.db": (copy_file.STEPS, lambda path: copy_file.CopyFile(path, prefix="tideboard")),
     OUTBOX_NAME: (OUTBOX_STEPS, OutboxFile.open),
     MEMORY_NAME: (MEMORY_STEPS, Memory.open),
 }
