@@ -5,7 +5,8 @@ Threads: any; what is known of the others is replaced whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -47,7 +48,8 @@ class Given:
 class BySentinel:
     """Asks Sentinels for the master of a name, and the master whether it is one (redis.io, "Sentinel client spec").
 
-    A Sentinel may not know yet that the master is gone; so one that doesn't say it is a master isn't taken.
+    All of them are asked, and the newest configuration counts: one that hasn't heard of a failover yet names the old
+    master, which may be back by then, empty, and take itself for the master.
     """
 
     def __init__(self, sentinels: Iterable[Place], dialing: Dialing, *, master: str) -> None:
@@ -56,29 +58,40 @@ class BySentinel:
         self._master = master
 
     def find(self) -> Place:
-        """Ask one Sentinel after the other; who answers first is asked first the next time."""
-        return _first(self._sentinels, self._ask, then=self._prefer, nobody=self._nobody)
-
-    def _ask(self, sentinel: Place) -> Place:
-        with closing(self._dialing.sentinel(sentinel)) as client:
-            answer = ask(client, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._master)
-        if not answer:
-            raise NoServer(f"The Sentinel at {sentinel} knows no master {self._master!r}: correct redis_url.")
-        found = Place(_text(answer[0]), int(answer[1]))
+        """Ask all Sentinels at once, then the master."""
+        with ThreadPoolExecutor(len(self._sentinels), thread_name_prefix="tideboard-sentinels") as pool:
+            answers = list(pool.map(self._answer, self._sentinels))
+        named = [answer for answer in answers if not isinstance(answer, str)]
+        if not named:
+            raise NoServer(self._nobody(str(answer) for answer in answers))
+        _, found = max(named, key=lambda answer: answer[0])
         try:
             with closing(self._dialing.redis(found, connections=1)) as client:
                 role = ask(client, "INFO", "replication").get("role")
         except RedisError as error:
-            raise NoServer(str(words(error, where=str(found)))) from error
+            raise NoServer(self._nobody([str(words(error, where=str(found)))])) from error
         if role != "master":
-            raise NoServer(f"Redis at {found} is no master (any more): Sentinels are about to choose another.")
+            raise NoServer(
+                self._nobody([f"Redis at {found} is no master (any more): Sentinels are about to choose another"])
+            )
         return found
 
-    def _prefer(self, sentinel: Place) -> None:
-        self._sentinels = (sentinel, *(other for other in self._sentinels if other != sentinel))
+    def _answer(self, sentinel: Place) -> tuple[int, Place] | str:
+        """Return the age of what a Sentinel knows, and the master by it; or why it can't say."""
+        try:
+            with closing(self._dialing.sentinel(sentinel)) as client:
+                answer = ask(client, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._master)
+                if not answer:
+                    return f"The Sentinel at {sentinel} knows no master {self._master!r}: correct redis_url"
+                told = ask(client, "SENTINEL", "MASTER", self._master)
+        except RedisError as error:
+            return str(words(error, where=str(sentinel)))
+        facts = dict(zip(told[::2], told[1::2], strict=True))
+        return int(facts[b"config-epoch"]), Place(_text(answer[0]), int(answer[1]))
 
-    def _nobody(self, reasons: str) -> str:
-        return f"No Sentinel leads to the master {self._master!r} ({reasons})."
+    def _nobody(self, reasons: Iterable[str]) -> str:
+        told = "; ".join(dict.fromkeys(reason.rstrip(".") for reason in reasons))
+        return f"No Sentinel leads to the master {self._master!r} ({told})."
 
 
 class ByCluster:
@@ -92,8 +105,13 @@ class ByCluster:
 
     def find(self) -> Place:
         """Ask one node after the other, the owner of last time last: it may be the reason for asking."""
-        asked = tuple(dict.fromkeys((*self._known, *self._seeds)))
-        return _first(asked, self._ask, then=lambda _node: None, nobody=self._nobody)
+        reasons: dict[str, None] = {}
+        for node in dict.fromkeys((*self._known, *self._seeds)):
+            try:
+                return self._ask(node)
+            except RedisError as error:
+                reasons[str(words(error, where=str(node))).rstrip(".")] = None
+        raise NoServer(f"No node of the Redis Cluster leads to slot {self._slot} ({'; '.join(reasons)}).")
 
     def _ask(self, node: Place) -> Place:
         with closing(self._dialing.redis(node, connections=1)) as client:
@@ -106,29 +124,6 @@ class ByCluster:
         others.pop(owners[0])
         self._known = (*list(others)[: MOST_HOSTS - 1], owners[0])
         return owners[0]
-
-    def _nobody(self, reasons: str) -> str:
-        return f"No node of the Redis Cluster leads to slot {self._slot} ({reasons})."
-
-
-def _first(
-    places: Iterable[Place],
-    ask: Callable[[Place], Place],
-    *,
-    then: Callable[[Place], None],
-    nobody: Callable[[str], str],
-) -> Place:
-    """Return the first answer; raise NoServer with everybody's reason if there is none."""
-    reasons: dict[str, None] = {}
-    for place in places:
-        try:
-            found = ask(place)
-        except RedisError as error:
-            reasons[str(words(error, where=str(place))).rstrip(".")] = None
-            continue
-        then(place)
-        return found
-    raise NoServer(nobody("; ".join(reasons)))
 
 
 def _place(row: list[Any], asked: Place) -> Place:

@@ -133,12 +133,14 @@ class Follower:
     def _run(self) -> None:
         wait_s = _AGAIN_S
         while not self._closing.is_set():
+            generation = self._link.generation
             try:
                 with closing(self._link.follower(waits_s=BLOCK_MS / 1000)) as client:
                     self._look_again()
                     self._client_id = client.client_id()
                     wait_s = _AGAIN_S
-                    while not self._closing.is_set():
+                    # A server that isn't ours any more may go on answering: there is never news of ours at it.
+                    while not self._closing.is_set() and self._link.generation == generation:
                         self._take(client)
             except (redis.RedisError, OSError) as error:
                 if self._closing.is_set():

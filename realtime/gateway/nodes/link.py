@@ -6,7 +6,8 @@ Threads: any. The lock covers which client is the present one; asking around is 
 from __future__ import annotations
 
 import logging
-from threading import Lock
+from threading import Event, Lock, Thread
+from typing import Final
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -18,8 +19,10 @@ from realtime.gateway.nodes.dialing import CALL_S, Certificates, Dialing, Place
 from realtime.gateway.nodes.finding import Finder, finder_of
 from realtime.gateway.nodes.keys import Keys
 from realtime.gateway.nodes.words import words
-from realtime.redis_url import RedisUrl, parse_redis_url
+from realtime.redis_url import Kind, RedisUrl, parse_redis_url
 
+WATCH_S: Final = 2.0
+"""How often Sentinels are asked whether the master is still the one."""
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,9 @@ class Link:
         self._secrets = url.secrets
         self._dialing = Dialing(url, certificates)
         self._finder: Finder = finder_of(url, self._dialing, slot=keys.slot)
+        self._is_watched = url.kind is Kind.SENTINEL
+        self._watch: Thread | None = None
+        self._closing = Event()
         self._lock = Lock()
         self._place: Place | None = None
         self._client: Redis | None = None
@@ -104,8 +110,12 @@ class Link:
 
     def close(self) -> None:
         """Close all connections, but for followers': those are their callers'. What is under way fails."""
+        self._closing.set()
         with self._lock:
             client, self._client, self._place = self._client, None, None
+            watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.join()
         if client is not None:
             client.close()
 
@@ -117,6 +127,23 @@ class Link:
             if client is None:
                 self._client = client = made
                 self._place = place
+            if self._is_watched and self._watch is None and not self._closing.is_set():
+                self._watch = Thread(target=self._keep_watch, name="tideboard-redis-watch", daemon=True)
+                self._watch.start()
         if client is made:
             log.info("Redis is at %s.", place)
         return client
+
+    def _keep_watch(self) -> None:
+        """Leave a master that Sentinels have given up, though it may still answer us: what it takes will be lost."""
+        while not self._closing.wait(WATCH_S):
+            client, place = self._client, self._place
+            if client is None:
+                continue
+            try:
+                found = self._finder.find()
+            except RedisError:
+                continue  # who uses the master finds out what that means for it
+            if found != place:
+                log.warning("Sentinels made %s the master, %s isn't any more.", found, place)
+                self.find_again(client)

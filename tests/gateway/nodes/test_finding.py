@@ -14,6 +14,7 @@ from realtime.gateway.nodes.link import Link
 from realtime.redis_url import parse_redis_url
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.redis_groups import MASTER, Cluster, Sentinels
+from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 
@@ -116,6 +117,39 @@ def test_after_a_failover_sentinels_lead_to_the_new_master() -> None:
         assert "can't be reached" in _refusal(link)
         until(lambda: _writes(link), what="the replica is the master")
         assert link.where == group.replica.address
+        link.close()
+
+
+def test_the_newest_word_of_sentinels_counts() -> None:
+    """One that hasn't heard of a failover names the old master, which takes itself for one when it is back."""
+    with Sentinels() as group, RedisServer() as old:
+        watching = [f"sentinel monitor {MASTER} 127.0.0.1 {old.port} 1"]
+        with RedisServer(lines=watching, is_sentinel=True) as late:
+            group.master.kill()
+            until(lambda: any(_names(each, group.replica) for each in group.sentinels), what="one names the replica")
+            link = _link(group.url.replace("://", f"://{late.address},"))
+            assert _writes(link)
+            assert link.where == group.replica.address
+            assert _names(late, old)
+            link.close()
+
+
+def _names(sentinel: RedisServer, server: RedisServer) -> bool:
+    return int(sentinel.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1]) == server.port
+
+
+def test_a_master_that_sentinels_have_given_up_is_left_though_it_answers() -> None:
+    """As one that is cut off from them but not from us: what it takes will be lost."""
+    with Sentinels() as group:
+        link = _link(group.url)
+        assert _writes(link)
+        client = link.client()
+        group.replica.ask("REPLICAOF", "NO", "ONE")
+        for sentinel in group.sentinels:
+            sentinel.ask("SENTINEL", "REMOVE", MASTER)
+            sentinel.ask("SENTINEL", "MONITOR", MASTER, "127.0.0.1", group.replica.port, 2)
+        until(lambda: _writes(link) and link.where == group.replica.address, what="it has moved")
+        assert client.set("here", b"1") is True, "the old one still answers"
         link.close()
 
 
