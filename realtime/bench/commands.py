@@ -285,6 +285,27 @@ def recovery(
         sys.exit(1)
 
 
+@bench.command()
+@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Times each fault happens.")
+@JSON_OPTION
+def nodes(rounds: int, json_path: Path | None) -> None:
+    """Kill, flush, freeze and cut off what two gateways on one Redis share, and time how soon all is right again.
+
+    Ends with code 1 when something acknowledged was lost. Needs a redis-server, which it starts itself.
+
+    \b
+    Example:
+        python -m realtime bench nodes --rounds 5
+    """
+    from realtime.bench.nodes import measure_nodes, table_of
+
+    def measure(say: Callable[[str], None]) -> Any:
+        return measure_nodes(rounds=rounds, say=say)
+
+    if _measure(measure, table_of, json_path).lost:
+        sys.exit(1)
+
+
 def _measure(measure: Callable[[Callable[[str], None]], Any], table_of: Callable[[Any], Any], path: Path | None) -> Any:
     console, progress = Console(), Console(stderr=True)
     signal.signal(signal.SIGTERM, _leave)

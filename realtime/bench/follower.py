@@ -200,6 +200,7 @@ class Follower:
             },
             "tops": {channel: position.offset for channel, position in positions.items() if position is not None},
             "isConnected": store.connection.is_connected,
+            "online": [one.user_id for one in store.people() if one.is_online],
             "waiting": sum(entry.is_open for entry in self._outbox.entries),
         }
 

@@ -197,8 +197,8 @@ def _running(*, on_redis: bool) -> Iterator[tuple[Process, Process]]:
         with running_app() as app:
             yield app, app
         return
-    with running_redis() as url:
-        shared = {variable_of("redis_url"): url}
+    with running_redis() as server:
+        shared = {variable_of("redis_url"): server.url}
         with running_app(extra=shared) as app, running_gateway(extra=shared) as gateway:
             yield app, gateway
 

@@ -21,7 +21,7 @@ from realtime.bench.latency import Way, measure_way
 from realtime.bench.launch import start_app, start_gateway, temporary_folder
 from realtime.bench.posting import Producer
 from realtime.bench.process import Process
-from realtime.bench.redis_server import memory_of_redis, running_redis
+from realtime.bench.redis_server import running_redis
 from realtime.bench.spread import Spread, spread_of
 from realtime.config import variable_of
 from realtime.protocol.events import Envelope
@@ -75,10 +75,10 @@ def measure_volume(
     """
     settings = {variable_of("retention_events"): str(max(events, 100))}
     with ExitStack() as stack:
-        url = stack.enter_context(running_redis()) if on_redis else None
+        server = stack.enter_context(running_redis()) if on_redis else None
         folder, chromium = stack.enter_context(temporary_folder()), stack.enter_context(browser.chromium())
         data = folder / "data"
-        settings |= {} if url is None else {variable_of("redis_url"): url}
+        settings |= {} if server is None else {variable_of("redis_url"): server.url}
         say(f"{events:,} events about {documents:,} documents are posted")
         with start_gateway(data, extra=settings) as gateway:
             gateway.wait_ready()
@@ -104,7 +104,7 @@ def measure_volume(
                 memory_bytes=memory,
                 memory_after_bytes=app.memory_bytes(),
                 disk_bytes=_size_of(data),
-                redis_bytes=None if url is None else memory_of_redis(url),
+                redis_bytes=None if server is None else server.memory_bytes(),
                 way=way,
             )
 

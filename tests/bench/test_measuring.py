@@ -10,6 +10,7 @@ from realtime.bench.fanout_servers import SERVERS
 from realtime.bench.herd import measure_herd
 from realtime.bench.ingest import measure_ingest
 from realtime.bench.latency import measure_latency
+from realtime.bench.nodes import FAULTS, measure_nodes
 from realtime.bench.tabs import measure_tabs
 from realtime.bench.toll import measure_toll
 from realtime.bench.volume import measure_volume
@@ -96,6 +97,15 @@ def test_latency_by_another_gateway_loses_nothing() -> None:
     assert way.from_post is not None
     assert (outcome.events, way.from_post.count, way.lost, way.out_of_order) == (5, 5, 0, 0)
     assert "another gateway" in way.name
+
+
+def test_nodes_lose_nothing_in_any_fault() -> None:
+    """Each fault has happened, and ended with everything right at both."""
+    outcome = measure_nodes(rounds=1, say=lambda _: None)
+    assert [one.name for one in outcome.struck] == list(FAULTS)
+    assert all(one.times is not None and one.times.count == 1 for one in outcome.struck)
+    assert outcome.lost == 0
+    assert outcome.acknowledged > 50
 
 
 def test_volume_fills_starts_and_visits_every_page() -> None:
