@@ -181,7 +181,8 @@ class Redeliverer:
         # The clock may be set; nothing is overlooked for longer than this.
         wait_s = TEND_S if due_at is None else min(max(due_at - self._now(), _SHORTEST_WAIT_S), _LONGEST_WAIT_S)
         try:
-            await asyncio.wait_for(self._woken.wait(), wait_s)
+            async with asyncio.timeout(wait_s):  # wait_for may lose a cancellation that comes with what woke it
+                await self._woken.wait()
         except TimeoutError:
             return
         self._woken.clear()

@@ -79,7 +79,8 @@ class SharedCensus:
         self.touch()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_changed.wait(), BEAT_S)
+                async with asyncio.timeout(BEAT_S):  # wait_for may lose a cancellation that comes with a change
+                    await self._has_changed.wait()
                 await asyncio.sleep(_SOON_S)
             began = self._steady()
             try:

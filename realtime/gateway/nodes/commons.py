@@ -69,6 +69,7 @@ class Commons:
     def on_anew(self) -> None:
         """Learn that something was missed, or lost by Redis. Threads: any."""
         self._loop.call_soon_threadsafe(self._unsettled.set)
+        self._loop.call_soon_threadsafe(self.census.touch)
 
     async def run(self) -> None:
         """Settle what has to be, until cancelled."""

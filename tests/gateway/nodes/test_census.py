@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from realtime.gateway.nodes.census import SharedCensus
 from realtime.gateway.nodes.roll import DEAD_S
 from realtime.gateway.nodes.server import Server
 from tests.gateway.nodes.sharing import Node, People, Someone, node, reached
-from tests.hub.making import in_loop
+from tests.hub.making import eventually, in_loop
 from tests.support.faults import Fault, FaultKind, FaultProxy, make_proxy
 from tests.support.redis_server import RedisServer
 
@@ -159,3 +160,18 @@ async def test_others_are_read_seldom_however_often_somebody_asks(server: RedisS
         assert await asked.presence("users") == {}
         now[0] += 0.02
         assert list(await asked.presence("users")) == ["c1"]
+
+
+@in_loop
+async def test_it_ends_though_something_changes_in_that_very_moment(server: RedisServer) -> None:
+    """A cancellation isn't lost in a change, or the gateway would never stop."""
+    with reached(server.port) as way:
+        census, _ = lone(way, "one", clock=time.monotonic)
+        for _ in range(3):
+            chore = asyncio.create_task(census.run())
+            await eventually(lambda: bool(census._has_changed._waiters))  # type: ignore[attr-defined]
+            census.touch()
+            chore.cancel()
+            async with asyncio.timeout(5):
+                await asyncio.gather(chore, return_exceptions=True)
+            assert chore.cancelled()
