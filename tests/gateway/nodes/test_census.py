@@ -169,7 +169,7 @@ async def test_it_ends_though_something_changes_in_that_very_moment(server: Redi
         census, _ = lone(way, "one", clock=time.monotonic)
         for _ in range(3):
             chore = asyncio.create_task(census.run())
-            await eventually(lambda: bool(census._has_changed._waiters))  # type: ignore[attr-defined]
+            await eventually(lambda: bool(census._has_changed._waiters))
             census.touch()
             chore.cancel()
             async with asyncio.timeout(5):
