@@ -45,8 +45,8 @@ class Revocations(ABC):
         """Called after `on_bar`, and when something is lifted."""
 
     @abstractmethod
-    def _keep(self, bar: Bar) -> None:
-        """Keep what is out, durably. Raises StorageError."""
+    def _keep(self, bar: Bar) -> Bar:
+        """Keep what is out, durably; returns it as it is kept. Raises StorageError."""
 
     @abstractmethod
     async def _let_go(self, bar: Bar) -> None:
@@ -85,8 +85,10 @@ class Revocations(ABC):
         made = self._bars[kind, name] = self._made(Bar(kind, name, self._now(), until))
         self.on_bar(made)
         self.on_change()
-        await asyncio.to_thread(self._keep, made)
-        return made
+        kept = await asyncio.to_thread(self._keep, made)
+        if kept != made:
+            self._correct(kept)
+        return kept
 
     async def lift(self, kind: Kind, name: str) -> bool:
         """Let a token or user in again; returns whether it was out. Raises StorageError, and then it still is."""
@@ -102,6 +104,10 @@ class Revocations(ABC):
     def _made(self, bar: Bar) -> Bar:
         """Return what is going to be out, as it is going to be kept."""
         return bar
+
+    def _correct(self, bar: Bar) -> None:
+        """Learn how something was kept that was to be kept otherwise."""
+        self._bars[bar.kind, bar.name] = bar
 
     def _forget_expired(self) -> None:
         """Forget tokens that have expired anyway; where they are kept it is done with what is kept next."""

@@ -64,8 +64,9 @@ class RevocationFile(Revocations):
         with self._disk:
             self._connection.close()
 
-    def _keep(self, bar: Bar) -> None:
+    def _keep(self, bar: Bar) -> Bar:
         self._execute("INSERT OR REPLACE INTO bars VALUES (?, ?, ?, ?)", (bar.kind, bar.name, bar.at, bar.until))
+        return bar
 
     async def _let_go(self, bar: Bar) -> None:
         statement = "DELETE FROM bars WHERE kind = ? AND name = ?"

@@ -86,24 +86,31 @@ class SharedRevocations(Revocations):
             if row.is_over(now):
                 del self._rows[key]
 
-    def _keep(self, bar: Bar) -> None:
+    def _correct(self, bar: Bar) -> None:
+        # Before it is answered: what another node did earlier by a clock that is ahead may be heard only now.
+        self.take([row_of(bar)])
+
+    def _keep(self, bar: Bar) -> Bar:
         try:
-            self._write([row_of(bar)], is_fresh=True)
+            taken = self._write([row_of(bar)], is_fresh=True)
+            return taken[0].bar if taken else bar
         except StorageError:
             self.on_unkept()
             raise
 
     async def _let_go(self, bar: Bar) -> None:
         row = lifted(bar, now=self._now())
-        await asyncio.to_thread(self._write, [row], is_fresh=True)
-        self.take([row])
+        self.take(await asyncio.to_thread(self._write, [row], is_fresh=True))
 
-    def _write(self, rows: Sequence[Row], *, over: Sequence[str] = (), is_fresh: bool = False) -> None:
+    def _write(self, rows: Sequence[Row], *, over: Sequence[str] = (), is_fresh: bool = False) -> list[Row]:
+        """Have Redis know what was done; returns what it didn't know, as it is kept."""
         keys, now = self._server.keys, self._now()
         names = [keys.meta, keys.feed, keys.of("bars")]
+        taken: list[Row] = []
         for start in range(0, max(len(rows), len(over), 1), _PART):
             request = [now, rows[start : start + _PART], over[start : start + _PART], FEED_BYTES, is_fresh]
-            run_adopted(self._server, "bars", names, request, int, replicas=self._replicas)
+            taken += run_adopted(self._server, "bars", names, request, list[Row], replicas=self._replicas)
+        return taken
 
     def _read(self) -> list[Row]:
         kept: Any = self._server.ask(lambda client: client.hvals(self._server.keys.of("bars")))

@@ -1,7 +1,7 @@
 -- Keeps what is out, and what was lifted. Keys: meta, feed, bars. Request: [now in s, [row, ...], [field, ...] maybe over, feed bytes, are fresh];
 -- a row: [kind, name, at, until or 0, is lifted]. Of each thing the later row holds; of two at one moment, the one that bars. What is
 -- fresh was done just now, so it is later than what is known, whatever clocks say.
--- Reply: how many it has taken in, or nil where no node has adopted this server yet.
+-- Reply: the rows it has taken in, or nil where no node has adopted this server yet.
 --#include _fence
 --#include _feed
 local meta, feed, bars = KEYS[1], KEYS[2], KEYS[3]
@@ -41,4 +41,4 @@ end
 if #taken > 0 then
   tell(meta, feed, 'bars', cmsgpack.pack(taken), most_bytes)
 end
-return cmsgpack.pack(#taken)
+return cmsgpack.pack(taken)
