@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,12 @@ def documented_user(*, prefix: str = "tideboard") -> str:
     [line] = [line for line in _OPERATIONS.read_text().splitlines() if line.startswith("user tideboard ")]
     assert "~{tideboard}:*" in line
     return line.replace("~{tideboard}:*", f"~{{{prefix}}}:*")
+
+
+def documented_sentinel_rights() -> list[str]:
+    """Return what docs/operations.md says a user needs at Sentinels."""
+    [rights] = re.findall(r"`user tideboard on >password (-@all [^`]*sentinel[^`]*)`", _OPERATIONS.read_text())
+    return str(rights).split()
 
 
 def programs() -> dict[str, Path]:
