@@ -112,7 +112,7 @@ class Copy:
         at = self._at
         if not at.seed or self._is_empty:
             return False
-        return [self._is_following, self._is_complete, at.lineage, at.generation, at.seed, at.seq]
+        return [self._is_following, self._is_whole, at.lineage, at.generation, at.seed, at.seq]
 
     def begin(self, overview: Overview) -> None:
         """Learn how everything stands: what isn't here is read in the background."""
@@ -266,7 +266,8 @@ class Copy:
         """Let other threads see what is on the disk."""
         self._at = self._file.at
         self._is_empty = not self._file.channels
-        self._is_complete = not self._file.behind and not self._has_hole and self._trouble is None
+        self._is_whole = not self._file.behind and not self._has_hole and self._trouble is None
+        self._is_complete = self._is_whole and self._is_following  # else nobody knows yet what there is to have
 
     def _answer(self, failure: StorageError | None) -> None:
         """Answer who waits for what is on the disk now; all of them, where something failed."""
