@@ -16,7 +16,8 @@ TideboardError
 ├── OutboxError          an emit can't be kept, so it was refused: nothing was sent
 │   └── OutboxFull       … because too many wait already
 ├── NoticeError          a preference or a command about notifications makes no sense
-├── TicketError          a ticket for a live view is forged, expired or for something unknown
+├── TicketError          a ticket for a live view is forged, expired or taken back
+│   └── NotHere          … or good, but for what no page has opened in this process yet
 ├── TooManyProfiles      more different sets of rights are in use at once than this process opens connections for
 └── NotRunning           no Tideboard runs in this process
 """
@@ -145,7 +146,11 @@ class NoticeError(TideboardError):
 
 
 class TicketError(TideboardError):
-    """A ticket is forged, expired, or names a view this process doesn't know."""
+    """A ticket is forged, expired, or taken back."""
+
+
+class NotHere(TicketError):
+    """A ticket is good, but for a view or a profile that no page has opened in this process yet: come again soon."""
 
 
 class TooManyProfiles(TideboardError):

@@ -217,9 +217,9 @@ class Process:
             self._live.owners.set_desk(inboxes)
             stack.callback(self._live.owners.set_desk, None)
             # Neither is joined on the loop: it is the loop that answers their last request.
+            self._live.attendance.start(client, name=name)  # before it hears of who came elsewhere meanwhile
             client.connect()
             stack.push_async_callback(asyncio.to_thread, client.disconnect)
-            self._live.attendance.start(client, name=name)
             stack.push_async_callback(asyncio.to_thread, self._live.attendance.stop)
             if self._has_sign_in:
                 self._blocks.start(base_url, headers=partial(bearer, token), on_out=self._live.put_out)

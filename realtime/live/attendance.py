@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ from realtime.live.here_file import FILE_NAME, HereFile
 from realtime.live.presence import Effects, Presence
 from realtime.live.telling import Sender, Telling
 from realtime.metrics import PRESENCE_DROPPED, PRESENCE_PEOPLE
-from realtime.protocol.events import Envelope, UserLogout, event_of
+from realtime.protocol.events import PEOPLE_SOURCE, Envelope, UserLogin, UserLogout, event_of
 from realtime.store import Looking, Store
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Attendance:
         self._has_news = True
         self._is_stopping = False
         self._telling: Telling | None = None
-        self._unsubscribe: Callable[[], None] | None = None
+        self._unsubscribes: list[Callable[[], None]] = []
         self._thread: threading.Thread | None = None
 
     # Facts
@@ -116,21 +117,24 @@ class Attendance:
     # Its life
 
     def start(self, client: WebSocketClient | Sender, *, name: str) -> None:
-        """Begin to tell, by `client`. Call it once."""
-        left_behind = self._file.load()
+        """Begin to tell, by `client`. Call it once, before the client hears of what happened meanwhile."""
+        left_behind, since = self._file.load(), self._file.saved_at()
         with self._lock:
-            self._presence.left_behind(left_behind, now=self._clock())
+            self._presence.left_behind(left_behind, since=since, now=self._clock())
         self._telling = Telling(client, name=name, identify=lambda: str(uuid.uuid4()), wake=self._ring)
         subscribe = getattr(client, "subscribe", None)
         if subscribe is not None:
-            self._unsubscribe = subscribe(UserLogout.TYPE, self._heard_logout)
+            self._unsubscribes = [
+                subscribe(UserLogin.TYPE, self._heard_login),
+                subscribe(UserLogout.TYPE, self._heard_logout),
+            ]
         self._thread = threading.Thread(target=self._run, name="tideboard-attendance", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop telling. Who is here stays written down for the next process."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        for unsubscribe in self._unsubscribes:
+            unsubscribe()
         with self._lock:
             self._is_stopping = True
             self._wake.notify_all()
@@ -148,6 +152,21 @@ class Attendance:
     def _ring(self) -> None:
         with self._lock:
             self._take([])
+
+    def _heard_login(self, envelope: Envelope) -> None:
+        """Leave it to another app to tell of a person's going who has come to it from here."""
+        event = event_of(envelope)
+        source = envelope.source
+        if self._telling is None or source == self._telling.source or not source.startswith(f"{PEOPLE_SOURCE}/"):
+            return
+        if isinstance(event, UserLogin):
+            try:
+                at = datetime.fromisoformat(event.timestamp).timestamp()
+            except (ValueError, OverflowError):
+                return
+            with self._lock:
+                self._presence.came_elsewhere(event.user_id, at=at)
+                self._take([])
 
     def _heard_logout(self, envelope: Envelope) -> None:
         """Tell again of a person who is here when another app, or a producer, tells that they left."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from realtime.errors import CommandError, TicketError
+from realtime.errors import CommandError, NotHere, TicketError
 from realtime.hub.ports import Granted, Joined, Member, OutPublication, Peer
 from realtime.live.caster import Caster
 from realtime.live.casters import Casters
@@ -100,6 +100,9 @@ class LiveBackend:
             if len(tab.shown) >= _VIEWS_PER_TAB:
                 raise refuse(ErrorCode.LIMIT_EXCEEDED)
             self._caster.hold(ticket.profile)
+        except NotHere as error:
+            # After a restart, or at another process, a tab's channel is often back before its page.
+            raise CommandError(int(ErrorCode.NOT_AVAILABLE), str(error), is_temporary=True) from error
         except TicketError as error:
             raise refuse(ErrorCode.PERMISSION_DENIED, message=str(error)) from error
         self._judge(member, ticket.person)

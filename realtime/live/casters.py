@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from realtime.errors import TicketError
+from realtime.errors import NotHere
 from realtime.live.caster import Caster, Publish
 from realtime.views.registry import View
 
@@ -65,7 +65,7 @@ class Casters:
     # What the live channel asks
 
     def hold(self, profile: str) -> None:
-        """Count a view of a profile that a tab shows. Raises TicketError where the profile isn't in use any more."""
+        """Count a view of a profile that a tab shows. Raises NotHere where the profile isn't in use."""
         with self._lock:
             self._find(profile)
             self._held[profile] += 1
@@ -76,7 +76,7 @@ class Casters:
             self._held[profile] -= 1
 
     def follow(self, view: View, parameters: Mapping[str, Any], *, profile: str) -> str:
-        """Count one more visible tab that shows the view; return its channel. Raises TicketError."""
+        """Count one more visible tab that shows the view; return its channel. Raises NotHere."""
         return self._of(profile).follow(view, parameters, profile=profile)
 
     def unfollow(self, channel: str) -> None:
@@ -85,7 +85,7 @@ class Casters:
             caster.unfollow(channel)
 
     def full(self, view: View, parameters: Mapping[str, Any], *, profile: str) -> bytes:
-        """Return the publication with the full newest value. Raises TicketError."""
+        """Return the publication with the full newest value. Raises NotHere."""
         return self._of(profile).full(view, parameters, profile=profile)
 
     def _of(self, profile: str) -> Caster:
@@ -95,7 +95,7 @@ class Casters:
     def _find(self, profile: str) -> Caster:
         found = self._casters.get(profile)
         if found is None:
-            raise TicketError("What this ticket lets you see isn't open any more; reload the page.")
+            raise NotHere("What this ticket lets you see isn't open in this process; reload the page.")
         return found
 
     def _all(self) -> list[Caster]:

@@ -35,6 +35,13 @@ class HereFile:
             _log.warning("Who was here can't be read from %s (%s); nobody will be logged out for it", self._path, error)
             return ()
 
+    def saved_at(self) -> float:
+        """Return when that was written (Unix seconds); 0 when it can't be found out."""
+        try:
+            return self._path.stat().st_mtime
+        except OSError:
+            return 0.0
+
     def save(self, people: Iterable[str]) -> None:
         """Write who is here. A killed process leaves the old names or the new ones, never half of them."""
         beside = self._path.with_suffix(".new")

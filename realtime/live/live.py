@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from realtime.hub import Hub
 from realtime.hub.gate import Gate
+from realtime.live import changes  # noqa: F401 - its view has to be known before any page runs, like all others
 from realtime.live.assets import PREFIX, load_assets
 from realtime.live.attendance import Attendance
 from realtime.live.backend import LiveBackend

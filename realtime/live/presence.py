@@ -69,6 +69,8 @@ class _Tab:
 @dataclass(slots=True)
 class _Person:
     since: float
+    told_at: float
+    """When their coming was told last."""
     tabs: dict[str, _Tab] = field(default_factory=dict)
     is_idle: bool = False
     viewed: Looking | None = None
@@ -93,10 +95,15 @@ class Presence:
 
     # Facts
 
-    def left_behind(self, people: Iterable[str], *, now: float) -> None:
-        """Take in of whom an earlier process told that they are here: they get the grace of a tab that closed now."""
+    def left_behind(self, people: Iterable[str], *, since: float, now: float) -> None:
+        """Take in of whom an earlier process told that they are here: they get the grace of a tab that closed now.
+
+        `since`: when the last of them came, as far as is known.
+        """
         for person in people:
             if self._tab("", person, now=now) is not None:
+                someone = self._people[person]
+                someone.since = someone.told_at = min(since, now)
                 self._end_at(person, "", now + self._grace_s)
 
     def opened(self, tab: str, person: str, *, now: float) -> Effects:
@@ -185,7 +192,24 @@ class Presence:
 
     def contradicted(self, person: str, *, now: float) -> Effects:
         """Take in that somebody else told of this person's leaving; they are still here, so that is told again."""
-        return [Came(person, now)] if person in self._people else []
+        someone = self._people.get(person)
+        if someone is None:
+            return []
+        someone.told_at = now
+        return [Came(person, now)]
+
+    def came_elsewhere(self, person: str, *, at: float) -> None:
+        """Take in that another app told of this person's coming: with no tab open here, their going is its to tell.
+
+        Only a coming after the one told from here counts: so of all that hear each other one is left to tell.
+        """
+        someone = self._people.get(person)
+        if someone is None or at <= someone.told_at or any(tab.is_open for tab in someone.tabs.values()):
+            return
+        self._tabs -= len(someone.tabs)
+        del self._people[person]
+        self._changed.add(person)
+        self.turn += 1
 
     def tick(self, now: float) -> Effects:
         """Learn the time: let go of tabs whose grace is over."""
@@ -238,7 +262,7 @@ class Presence:
         if self._tabs >= MOST_TABS or (someone is not None and len(someone.tabs) >= MOST_TABS_EACH):
             return None
         if someone is None:
-            someone = self._people[person] = _Person(since=now, allowed_at=now)
+            someone = self._people[person] = _Person(since=now, told_at=now, allowed_at=now)
             self.turn += 1
         made = someone.tabs[tab] = _Tab()
         self._tabs += 1

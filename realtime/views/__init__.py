@@ -5,9 +5,11 @@ No time, random, socket, threading, asyncio or Streamlit in here: the caller bri
 
 # A tab may come back with a ticket before any page has run in this process: every view has to be known by then.
 from realtime.views import (
+    activity,
     collections,
     connection,
     feed,
+    flags,
     health,
     health_charts,
     health_lists,
@@ -15,13 +17,16 @@ from realtime.views import (
     notices_centre,
     outbox,
     overview,
+    people,
     record,
 )
 
 __all__ = [
+    "activity",
     "collections",
     "connection",
     "feed",
+    "flags",
     "health",
     "health_charts",
     "health_lists",
@@ -29,5 +34,6 @@ __all__ = [
     "notices_centre",
     "outbox",
     "overview",
+    "people",
     "record",
 ]

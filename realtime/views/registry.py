@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from realtime.errors import TicketError
+from realtime.errors import NotHere
 
 if TYPE_CHECKING:
     from realtime.store import Store
@@ -72,13 +72,13 @@ def view(
 
 
 def lookup(name: str) -> View:
-    """Find a view by the name a ticket carries. Raises TicketError when there is none.
+    """Find a view by the name a ticket carries. Raises NotHere when there is none.
 
     Threads: any, once the modules that define views are imported.
     """
     found = _VIEWS.get(name)
     if found is None:
-        raise TicketError(f"This process knows no view named {name[:80]!r}; reload the page.")
+        raise NotHere(f"This process knows no view named {name[:80]!r}; reload the page.")
     return found
 
 

@@ -433,6 +433,70 @@ def test_a_refused_ticket_is_renewed_by_one_rerun(browser: Browser, tiny: Tiny) 
     context.close()
 
 
+def test_what_isnt_here_yet_is_asked_for_again(browser: Browser, tiny: Tiny) -> None:
+    """A process that hasn't opened yet what the tickets are for: the tab joins once it has, with no rerun."""
+    context = new_context(browser)
+    page = context.new_page()
+    refused: dict[str, int] = {}
+
+    def meet(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def outgoing(message: str | bytes) -> None:
+            text = message if isinstance(message, str) else message.decode()
+            asked = re.search(r'"id":(\d+),"subscribe":{"channel":"([^"]+)"', text)
+            if asked is not None and refused.setdefault(asked[2], 0) < 2:
+                refused[asked[2]] += 1
+                socket.send(f'{{"id":{asked[1]},"error":{{"code":108,"message":"not here","temporary":true}}}}')
+            else:
+                server.send(message)
+
+        socket.on_message(outgoing)
+
+    page.route_web_socket(CHANNEL, meet)
+    page.goto(tiny.url)
+    settled(page)
+    live(page)
+    tiny.put(title="joined-at-last")
+    shows(page, "joined-at-last")
+    assert refused
+    assert set(refused.values()) == {2}
+    expect(page.get_by_text("whole runs 1")).to_be_visible()
+    context.close()
+
+
+def test_what_never_comes_here_is_looked_for_elsewhere(browser: Browser, tiny: Tiny) -> None:
+    """The channel came to a process where the page isn't: after some tries it dials again, and is let in there."""
+    context = new_context(browser)
+    page = context.new_page()
+    dialled: list[WebSocketRoute] = []
+
+    def meet(socket: WebSocketRoute) -> None:
+        dialled.append(socket)
+        is_elsewhere = len(dialled) == 1
+        server = socket.connect_to_server()
+
+        def outgoing(message: str | bytes) -> None:
+            text = message if isinstance(message, str) else message.decode()
+            asked = re.search(r'"id":(\d+),"subscribe"', text)
+            if asked is not None and is_elsewhere:
+                socket.send(f'{{"id":{asked[1]},"error":{{"code":108,"message":"not here","temporary":true}}}}')
+            else:
+                server.send(message)
+
+        socket.on_message(outgoing)
+
+    page.route_web_socket(CHANNEL, meet)
+    page.goto(tiny.url)
+    settled(page)
+    until(lambda: page.evaluate("1") and len(dialled) == 2, what="another dial")
+    live(page)
+    tiny.put(title="found-elsewhere")
+    shows(page, "found-elsewhere")
+    assert len(dialled) == 2
+    context.close()
+
+
 def test_a_page_outlives_a_restart_of_the_server(browser: Browser) -> None:
     """Another process with another secret and epoch: the open page goes on by itself, from what is there now."""
     port = free_port()

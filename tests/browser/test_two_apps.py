@@ -117,7 +117,7 @@ def test_a_killed_process_is_replaced_by_the_other_without_a_reload(
     assert page.evaluate("window.isTheSameLoad")
     board.restart(dead)
     until(lambda: "carl" not in board.people_at(dead), what="the process that is back has let go")
-    assert told(board, "carl")[-1] == "user:login"
+    until(lambda: told(board, "carl")[-1] == "user:login", what="they are still here")
     expect(person(watcher, "carl")).to_have_class("person good online")
 
 
@@ -135,3 +135,13 @@ def test_somebody_with_a_tab_at_each_stays_when_one_is_closed(
     until(lambda: told(board, "eve")[-1] == "user:login", what="they are still here")
     stays.close()
     until(lambda: told(board, "eve")[-1] == "user:logout", what="they are gone")
+
+
+def test_pages_are_served_while_nobody_is_ready(board: Balanced, page: Page) -> None:
+    """What all need is away, for good: a page opened now is readable and says so; the API says that it is away."""
+    board.shared.kill()
+    until(lambda: httpx.get(f"{board.base_url}/api/health/ready", timeout=20).status_code >= 500, what="not ready")
+    page.goto(board.base_url)
+    expect(badge(page)).to_contain_text("Reconnecting")
+    answer = httpx.post(f"{board.base_url}/api/events", content=b"[]", headers=KEY, timeout=20)
+    assert answer.status_code in (502, 503)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ class Sender:
     def __init__(self, *, is_silent: bool = False) -> None:
         self.sent: list[Envelope] = []
         self.futures: list[Future[Any]] = []
-        self.handlers: list[Callable[[Envelope], None]] = []
+        self.handlers: dict[str, Callable[[Envelope], None]] = {}
         self.withdrawn: list[Envelope] = []
         self.is_silent = is_silent
         self.error: Exception | None = None
@@ -54,9 +56,12 @@ class Sender:
 
     def subscribe(self, event: str, handler: Callable[[Envelope], None]) -> Callable[[], None]:
         """Remember who listens."""
-        assert event == "user:logout"
-        self.handlers.append(handler)
-        return lambda: self.handlers.remove(handler)
+        self.handlers[event] = handler
+
+        def end() -> None:
+            del self.handlers[event]
+
+        return end
 
     @property
     def told(self) -> list[str]:
@@ -163,14 +168,46 @@ def test_when_another_tells_that_someone_here_left_it_is_set_right(tmp_path: Pat
 
         def left(person: str, source: str) -> None:
             data = {"userId": person, "timestamp": "2026-01-01T00:00:00Z"}
-            sender.handlers[0](Envelope(id="x", source=source, type="user:logout", specversion="1.0", data=data))
+            sender.handlers["user:logout"](
+                Envelope(id="x", source=source, type="user:logout", specversion="1.0", data=data)
+            )
 
         left("ann", f"{PEOPLE_SOURCE}/app-1")
         left("bob", f"{PEOPLE_SOURCE}/app-2")
         left("ann", f"{PEOPLE_SOURCE}/app-2")
         until(lambda: len(sender.sent) == 2)
     assert sender.told == ["login ann", "login ann"]
-    assert sender.handlers == []
+    assert sender.handlers == {}
+
+
+def test_whom_a_killed_process_left_behind_isnt_logged_out_once_another_app_has_them(tmp_path: Path) -> None:
+    """Their tabs went on at the other app while this one was away, as its first events say."""
+    sender, clock = Sender(), Clock(time.time())
+    with running(tmp_path, sender, clock) as attendance:
+        attendance.opened("t", "ann")
+        attendance.opened("u", "bob")
+        until(lambda: len(sender.sent) == 2)
+    clock.now += 60.0
+    again = Sender()
+    with running(tmp_path, again, clock) as attendance:
+
+        def came(person: str, source: str, moment: str) -> None:
+            data = {"userId": person, "timestamp": moment}
+            again.handlers["user:login"](
+                Envelope(id="x", source=source, type="user:login", specversion="1.0", data=data)
+            )
+
+        later = datetime.fromtimestamp(clock.now - 30.0, UTC).isoformat()
+        came("ann", f"{PEOPLE_SOURCE}/app-2", later)
+        came("bob", f"{PEOPLE_SOURCE}/app-1", later)  # ourselves, before
+        came("bob", "/a/producer", later)
+        came("bob", f"{PEOPLE_SOURCE}/app-2", "2020-01-01T00:00:00Z")
+        came("bob", f"{PEOPLE_SOURCE}/app-2", "once")
+        until(lambda: HereFile(tmp_path / FILE_NAME).load() == ("bob",))
+        clock.now += 15.0
+        attendance.opened("v", "eve")
+        until(lambda: len(again.sent) == 2)
+    assert sorted(again.told) == ["login eve", "logout bob"]
 
 
 # Telling

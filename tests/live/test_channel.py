@@ -137,19 +137,28 @@ def test_going_away_releases_the_view(serving: Serving, tab: Tab) -> None:
     [
         ("right", b"another secret of thirty-two bytes", "support.one_number", 0.0),
         ("wrong", SECRET, "support.one_number", 0.0),
-        ("right", SECRET, "support.no_such_view", 0.0),
         ("right", SECRET, "support.one_number", -90_000.0),
     ],
 )
 def test_a_bad_ticket_is_refused(
     serving: Serving, tab: Tab, channel: str, secret: bytes, view: str, now: float
 ) -> None:
-    """Forged, for another view, for none, or expired: permission denied, and the connection lives on."""
+    """Forged, for another view, or expired: permission denied, and the connection lives on."""
     ticket = Tickets(ticket_key(secret)).issue(view, {}, now=time.time() + now)
     good = serving.live.caster.current(one_number).channel
     reply = tab.ask(subscribe={"channel": good if channel == "right" else "view:other", "token": ticket})
     assert reply["error"]["code"] == 103
     assert "subscribe" in tab.show(serving, one_number)
+
+
+@pytest.mark.parametrize(("view", "profile"), [("support.no_such_view", "default"), ("support.one_number", "sales")])
+def test_a_good_ticket_for_what_isnt_here_yet_may_come_again(
+    serving: Serving, tab: Tab, view: str, profile: str
+) -> None:
+    """A view or a profile that no page has opened since the start: not refused for good, a page may be about to."""
+    ticket = Tickets(ticket_key(SECRET)).issue(view, {}, profile=profile, now=time.time())
+    reply = tab.ask(subscribe={"channel": channel_of(view, {}, profile=profile), "token": ticket})
+    assert (reply["error"]["code"], reply["error"]["temporary"]) == (108, True)
 
 
 def test_a_broken_view_is_an_error_of_its_own(serving: Serving, tab: Tab, caplog: pytest.LogCaptureFixture) -> None:

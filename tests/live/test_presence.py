@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -146,7 +146,7 @@ def test_actions_of_one_person_are_no_flood() -> None:
 def test_whom_a_killed_process_left_behind_is_logged_out_unless_they_come_back() -> None:
     """They were told of as here; a tab that is back within the grace keeps it so, without a word."""
     presence = Presence()
-    presence.left_behind(["ann", "bob"], now=0.0)
+    presence.left_behind(["ann", "bob"], since=-9.0, now=0.0)
     assert presence.opened("a", "ann", now=3.0) == []
     assert told(presence.tick(GRACE_S)) == ["went bob"]
     assert presence.people == ("ann",)
@@ -267,6 +267,65 @@ class Tabs(RuleBasedStateMachine):
 
 TestTabs = Tabs.TestCase
 TestTabs.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(["open", "close", "hear"]), st.integers(0, 2)),
+            st.tuples(st.just("wait"), st.sampled_from([1, 5, 16])),
+        ),
+        max_size=40,
+    ),
+    leave=st.lists(st.integers(0, 2), max_size=12),
+)
+@settings(max_examples=300, deadline=None)
+@example(
+    steps=[
+        ("open", 0), ("open", 1), ("close", 0), ("wait", 16), ("open", 0), ("close", 0), ("hear", 1), ("hear", 1),
+        ("hear", 1), ("close", 1),
+    ],
+    leave=[],
+)  # fmt: skip
+def test_several_apps_agree_on_whoever_is_at_any_of_them(steps: list[tuple[str, int]], leave: list[int]) -> None:
+    """However late they hear of each other: in the end a person is online exactly while a tab is open somewhere."""
+    apps = [Presence() for _ in range(3)]
+    heard, tabs, now = [0, 0, 0], [0, 0, 0], 0.0
+    stream: list[tuple[int, Came | Went]] = []
+
+    def tell(app: int, effects: Effects) -> None:
+        stream.extend((app, each) for each in effects if not isinstance(each, Did))
+
+    def hear(app: int) -> None:
+        if heard[app] == len(stream):
+            return
+        source, event = stream[heard[app]]
+        heard[app] += 1
+        if source != app and isinstance(event, Came):
+            apps[app].came_elsewhere("ann", at=event.at)
+        elif source != app:
+            tell(app, apps[app].contradicted("ann", now=now))
+
+    settle = [("settle", 0)] * 6
+    leaving = [("close", app) for app in leave]
+    for step, number in [*steps, *leaving, *settle, ("wait", 16), *settle]:
+        now += 0.001  # no two things happen at once
+        if step == "open":
+            tell(number, apps[number].opened(f"t{tabs[number]}", "ann", now=now))
+            tabs[number] += 1
+        elif step == "close" and tabs[number]:
+            tabs[number] -= 1
+            tell(number, apps[number].closed(f"t{tabs[number]}", "ann", sign_at=now, now=now))
+        elif step == "hear":
+            hear(number)
+        elif step == "wait":
+            now += number
+        for app in range(3):
+            tell(app, apps[app].tick(now))
+            while step == "settle" and heard[app] < len(stream):
+                hear(app)
+    is_online = bool(stream) and isinstance(stream[-1][1], Came)
+    assert is_online == any(tabs)
 
 
 @given(

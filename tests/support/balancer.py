@@ -16,15 +16,24 @@ from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
 API_KEY: Final = "a key that only tests know, of some length"
-SHAPES: Final = ("one gateway", "a gateway each, on Redis")
+SHAPES: Final = ("one gateway", "a gateway each, on Redis, with roles")
 _CADDYFILE: Final = Path(__file__).parents[2] / "deploy" / "Caddyfile.balanced"
 _SECRET: Final = "a secret that all processes of these tests share"
+_ROLES: Final = """
+[roles.default]
+actions = ["read"]
+collections = ["*"]
+channels = ["system", "users"]
+"""
 
 
 class Balanced:
-    """Two apps behind a balancer. `base_url` is the balancer's."""
+    """Two apps behind a balancer, with what they share: a gateway, or a Redis."""
 
-    def __init__(self, folder: Path, *, extra: Mapping[str, str], stack: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, shared: Process | RedisServer, *, extra: Mapping[str, str], stack: ExitStack
+    ) -> None:
+        self.shared = shared
         self._folder = folder
         self._stack = stack
         self._extra = extra
@@ -75,13 +84,18 @@ def balanced(shape: str, folder: Path, *, extra: Mapping[str, str]) -> Iterator[
     }
     with ExitStack() as stack:
         gateways = []
+        shared: Process | RedisServer
         if shape == SHAPES[0]:
-            gateways = [stack.enter_context(start_gateway(folder / "data-gateway", extra=common))]
-            gateways[0].wait_ready()
-            common["TIDEBOARD_GATEWAY_URL"] = gateways[0].base_url
+            shared = stack.enter_context(start_gateway(folder / "data-gateway", extra=common))
+            shared.wait_ready()
+            gateways.append(shared)
+            common["TIDEBOARD_GATEWAY_URL"] = shared.base_url
         else:
-            common["TIDEBOARD_REDIS_URL"] = stack.enter_context(RedisServer()).url
-        running = Balanced(folder, extra=common, stack=stack)
+            shared = stack.enter_context(RedisServer())
+            common["TIDEBOARD_REDIS_URL"] = shared.url
+            (folder / "roles.toml").write_text(_ROLES)
+            common["TIDEBOARD_CONFIG"] = str(folder / "roles.toml")
+        running = Balanced(folder, shared, extra=common, stack=stack)
         running.balance(gateways)
         yield running
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from realtime.errors import TicketError
@@ -14,6 +20,24 @@ def test_a_view_is_found_by_module_and_function() -> None:
     """A ticket carries `overview.numbers`, and that is the very view."""
     assert lookup("overview.numbers") is overview.numbers
     assert {overview.numbers.name, feed.newest.name, connection.badge.name, record.record.name} <= set(registry.names())
+
+
+def views_written() -> Iterator[str]:
+    """Find the views in the source, by their decorator."""
+    for path in (Path(__file__).parents[2] / "realtime").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            marks = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+            if any(isinstance(mark, ast.Call) and ast.unparse(mark.func) == "view" for mark in marks):
+                yield f"{path.stem}.{node.name}"  # type: ignore[attr-defined]
+
+
+def test_every_view_is_known_before_any_page_has_run() -> None:
+    """A tab comes back with a ticket to a process that has just started, or that never showed that page."""
+    script = "import realtime.live.live; from realtime.views.registry import names; print(*names())"
+    known = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    written = set(views_written())
+    assert len(written) > 20, "the search has to find the views at all"
+    assert written - set(known) == set()
 
 
 def test_an_unknown_name_is_a_ticket_error() -> None:

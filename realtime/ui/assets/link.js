@@ -2,6 +2,7 @@
 // A module is loaded once per address, so every component of the page shares this one connection.
 // It keeps the newest value of each view and tells its listeners; it draws nothing.
 
+import { mayGoElsewhere, waitMsAfter } from "./asking.js";
 import { applyPatch } from "./patch.js";
 import { currentPerson, watchPerson } from "./person.js";
 
@@ -21,6 +22,7 @@ const REDIAL_AFTER_MS = 250; // all panels have the new person's tickets by then
 const PUT_OUT = 3507; // permission denied: blocked, or sent away
 const PUT_OUT_AT = "tideboard.put-out";
 const TICKET_REFUSED = new Set([101, 103, 109]); // unauthorized, permission denied, token expired
+const NOT_HERE = 108; // what the ticket is for hasn't been opened in that process
 
 const subscriptions = new Map();
 const watchers = new Set();
@@ -64,6 +66,7 @@ export function subscribe(channel, ticket, listener) {
       value: undefined,
       wants: false,
       retry: 0,
+      tries: 0,
       leaving: 0,
     };
     subscriptions.set(channel, subscription);
@@ -283,12 +286,17 @@ function introduce() {
 function turnTo({ isOther }) {
   if (!isOther) return introduce();
   clearTimeout(timers.person);
-  timers.person = setTimeout(() => {
-    if (!isOpen()) return;
-    for (const subscription of subscriptions.values()) if (subscription.state !== "refused") subscription.state = "new";
-    saidHidden = false;
-    dial();
-  }, REDIAL_AFTER_MS);
+  timers.person = setTimeout(redial, REDIAL_AFTER_MS);
+}
+
+function redial() {
+  if (!isOpen()) return;
+  for (const subscription of subscriptions.values()) {
+    clearTimeout(subscription.retry);
+    if (subscription.state !== "refused") subscription.state = "new";
+  }
+  saidHidden = false;
+  dial();
 }
 
 function ask(subscription) {
@@ -300,6 +308,7 @@ function ask(subscription) {
 function answered(subscription, ticket, { error, subscribe }) {
   if (!error) {
     subscription.state = "joined";
+    subscription.tries = 0;
     const { epoch, v, full } = subscribe.data;
     // What the server says at joining is so, even if it is "older": a restarted server counts anew.
     if (epoch !== subscription.epoch || v > subscription.version) take(subscription, epoch, v, full);
@@ -311,13 +320,21 @@ function answered(subscription, ticket, { error, subscribe }) {
     if (ticket !== subscription.ticket) ask(subscription);
     else for (const listener of subscription.listeners) listener.refused?.();
   } else {
-    subscription.state = "new";
-    subscription.retry = setTimeout(
-      () => isOpen() && subscription.state === "new" && ask(subscription),
-      1000 + Math.random() * 2000,
-    );
+    askLater(subscription, error.code);
   }
   settle();
+}
+
+/** Ask again, soon at first: a page that comes back with this tab is about to open what the ticket is for. */
+function askLater(subscription, code) {
+  const tries = subscription.tries++;
+  subscription.state = "new";
+  subscription.retry = setTimeout(() => {
+    if (!isOpen() || subscription.state !== "new") return;
+    // Behind a balancer the page may have come to another process than the channel; by now the cookie says to which.
+    if (code === NOT_HERE && mayGoElsewhere(tries)) redial();
+    else ask(subscription);
+  }, waitMsAfter(tries));
 }
 
 /** Count as live once nothing that was asked for is outstanding. */
