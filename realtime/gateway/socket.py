@@ -140,7 +140,7 @@ class Socket:
     def send_away(self) -> None:
         """End all connections, so that they come back, here or where what is shared can be reached."""
         for member in list(self.hub.members):
-            member.disconnect(hang_up(DisconnectCode.FORCE_RECONNECT))
+            member.disconnect(hang_up(DisconnectCode.FORCE_RECONNECT, reason="it can't reach its Redis"))
 
     def nudge(self) -> None:
         """Tell our own processes that the list of who is out has changed: they ask for it."""

@@ -93,15 +93,25 @@ class Contents:
         now: float,
         published_at: Sequence[float] | None,
     ) -> None:
-        """Take events the documents already contain into feed, people and counts; go on from `position`."""
+        """Take events the documents already contain into feed, people and counts; go on from `position`.
+
+        A stream that goes on under another epoch (its Redis was restarted) holds events that were counted under the
+        one before: those are known by their ids.
+        """
         old = self.positions.get(channel)
         seen = old.offset if old is not None and old.epoch == position.epoch else 0
+        had = self.feed.had(channel) if old is not None and old.epoch != position.epoch else None
         run = _Run(self, channel, now=now, published_at=published_at, is_replay=True)
+
+        def is_new(envelope: Envelope, index: int) -> bool:
+            at = now if published_at is None else published_at[index]
+            return had is None or not had.has(envelope.source, envelope.id, at=at)
+
         self.feed.insert(
             [
                 run.take(envelope, offset, event, index=index)
                 for index, (envelope, offset, event) in enumerate(meanings)
-                if seen < offset <= position.offset
+                if seen < offset <= position.offset and is_new(envelope, index)
             ]
         )
         self.positions[channel] = position

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from realtime.protocol.channels import collection_of
 from realtime.protocol.events import PEOPLE_SOURCE, encode_envelope
 from realtime.store.model import FeedEntry
+
+
+class Had(NamedTuple):
+    """Which events of a channel a feed has had: these, and whatever happened before `since` (None: nothing else)."""
+
+    known: set[tuple[str, str]]
+    since: float | None
+
+    def has(self, source: str, identifier: str, *, at: float) -> bool:
+        """Tell whether it has had an event, which was stored `at`."""
+        return (source, identifier) in self.known or (self.since is not None and at < self.since)
 
 
 class Feed:
@@ -43,6 +55,13 @@ class Feed:
             found = [entry for channel in channels for entry in self._aside.get(channel, ())]
             return tuple(sorted(found, key=_age, reverse=True))
         return tuple(entry for entry in reversed(self._entries) if entry.channel in channels)
+
+    def had(self, channel: str) -> Had:
+        """Return by which events of a channel are known that are here, or were and have fallen out since. O(size)."""
+        entries = self._entries if collection_of(channel) is not None else self._aside.get(channel, ())
+        known = {(entry.envelope.source, entry.envelope.id) for entry in entries if entry.channel == channel}
+        is_full = len(entries) == self._size
+        return Had(known, next(iter(entries)).received_at if is_full else None)
 
     def latest(self, limit: int) -> tuple[FeedEntry, ...]:
         """Return the newest events of all channels, newest first. O(limit)."""
