@@ -16,7 +16,7 @@ import msgspec
 
 from realtime.errors import NoticeError, StorageError
 from realtime.gateway.ports import Log
-from realtime.gateway.records import Along, Stored
+from realtime.gateway.records import Along, HistoryPage, Stored
 from realtime.notifications.commands import Command, read_command
 from realtime.notifications.inbox import apply
 from realtime.notifications.inbox_state import Inbox
@@ -69,10 +69,19 @@ class Inboxes:
         top = self._log.position(channel)
         with self._lock:
             folded = self._held.get(channel)
-        if folded is None:
+        if folded is None or folded.position.epoch != top.epoch:
             folded = self._kept_of(channel, top)
         while folded.position.offset < top.offset:
-            folded = self._folded_on(channel, folded)
+            page = self._log.read(channel, since=folded.position, limit=_PAGE)
+            if page.top.epoch != folded.position.epoch or page.top.offset < folded.position.offset:
+                top = page.top  # the stream has begun anew, which wasn't heard of yet
+                folded = self._kept_within(channel, top)
+            elif not page.is_complete:
+                folded = self._beyond(channel, folded)
+            elif not page.publications:
+                break
+            else:
+                folded = _folded_on(folded, page)
         self._hold(channel, folded)
         return folded
 
@@ -128,23 +137,18 @@ class Inboxes:
         offset, raw = row
         return Folded(_INBOXES.decode(raw), Position(top.epoch, offset))
 
-    def _folded_on(self, channel: str, folded: Folded) -> Folded:
-        page = self._log.read(channel, since=folded.position, limit=_PAGE)
-        if not page.is_complete:
-            return self._beyond(channel, folded)
-        inbox = folded.inbox
-        for record in page.publications:
-            command = _command_in(record.raw)
-            if command is not None:
-                inbox = apply(inbox, command)
-        return Folded(inbox, Position(folded.position.epoch, page.publications[-1].offset))
+    def _kept_within(self, channel: str, top: Position) -> Folded:
+        """Return the kept fold of a stream that may have lost its newest commands since: it goes on from its top."""
+        kept = self._kept_of(channel, top)
+        return Folded(kept.inbox, Position(top.epoch, min(kept.position.offset, top.offset)))
 
     def _beyond(self, channel: str, folded: Folded) -> Folded:
         """Go on from where the stream begins now: only what a snapshot holds is trimmed, so there is one."""
         kept = self._kept_of(channel, folded.position)
         if kept.position.offset > folded.position.offset:
             return kept
-        first = self._log.read(channel, limit=1).publications[0].offset
+        page = self._log.read(channel, limit=1)
+        first = page.publications[0].offset if page.publications else page.top.offset + 1
         _LOG.error("commands %d to %d of %s are lost", folded.position.offset + 1, first - 1, channel)
         return Folded(folded.inbox, Position(folded.position.epoch, first - 1))
 
@@ -156,6 +160,15 @@ class Inboxes:
             self._held.move_to_end(channel)
             while len(self._held) > self._kept:
                 self._held.popitem(last=False)
+
+
+def _folded_on(folded: Folded, page: HistoryPage) -> Folded:
+    inbox = folded.inbox
+    for record in page.publications:
+        command = _command_in(record.raw)
+        if command is not None:
+            inbox = apply(inbox, command)
+    return Folded(inbox, Position(folded.position.epoch, page.publications[-1].offset))
 
 
 def _command_in(raw: bytes) -> Command | None:

@@ -145,6 +145,25 @@ def test_what_is_kept_along_is_kept_with_the_append_or_not_at_all(
         assert (log.kept_inbox(ANN), log.notes()) == ((2, b"{}"), {"a": b"1"})
 
 
+@pytest.mark.parametrize("heard", [Position("another", 3), Position("another", 9), None])
+def test_a_stream_that_began_anew_unheard_is_folded_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: Position | None
+) -> None:
+    """What is in memory may be of the epoch before, or tell of more than there is: neither keeps anybody waiting."""
+    with opened(tmp_path) as log:
+        store(log, "ann", adds(5))
+        inboxes, top = Inboxes(log), log.position(ANN)
+        stale = heard or Position(top.epoch, 99)
+        with monkeypatch.context() as patch:
+            patch.setattr(log, "position", lambda _channel: stale)
+            folded = inboxes.fold("ann")
+        assert folded.position in (top, Position("another", 0))
+        monkeypatch.undo()
+        inboxes.begin_anew()
+        assert inboxes.fold("ann").position == top
+        assert inboxes.fold("ann").inbox.total == 5
+
+
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """Those asked for lately are kept, the others are folded anew."""
     with opened(tmp_path) as log:

@@ -31,8 +31,9 @@ Leads = Callable[[], bool]
 class Place:
     """A node: its log, its notifier, its lease."""
 
-    def __init__(self, log: RedisLog, notifier: Notifier, lease: Lease) -> None:
+    def __init__(self, log: RedisLog, notifier: Notifier, lease: Lease, *, anew: list[int]) -> None:
         self.log = log
+        self.anew = anew
         self.notifier = notifier
         self.lease = lease
 
@@ -68,11 +69,12 @@ def server() -> Iterator[RedisServer]:
 def place(server: RedisServer, *, leads: Leads | None = None) -> Iterator[Place]:
     """Open a node over the server, and end it in order; by default it leads when it has the lease."""
     followers: list[Notifier] = []
+    anew: list[int] = []
     uid = uuid.uuid4().hex
     log = RedisLog.open(
         Link.of(Settings(redis_url=server.url, redis_prefix="nodes")), node=uid, retention_events=10_000,
         on_commit=lambda stored: _pass_on(followers, stored),
-        on_anew=lambda: _begin_anew(followers),
+        on_anew=lambda: _begin_anew(followers, anew),
     )  # fmt: skip
     lease = Lease(log.server, NOTIFIER, node=uid)
     notifier = Notifier(log, DEFAULT_RULES, rights=Rights(), leads=leads or lease.is_held, now=lambda: NOON)
@@ -84,7 +86,7 @@ def place(server: RedisServer, *, leads: Leads | None = None) -> Iterator[Place]
         if leads is None:
             lease.start()
         notifier.start()
-        yield Place(log, notifier, lease)
+        yield Place(log, notifier, lease, anew=anew)
 
 
 def _pass_on(followers: Sequence[Notifier], stored: Sequence[Stored]) -> None:
@@ -92,9 +94,10 @@ def _pass_on(followers: Sequence[Notifier], stored: Sequence[Stored]) -> None:
         follower.committed(stored)
 
 
-def _begin_anew(followers: Sequence[Notifier]) -> None:
+def _begin_anew(followers: Sequence[Notifier], anew: list[int]) -> None:
     for follower in followers:
         follower.begin_anew()
+    anew.append(1)
 
 
 def test_one_of_two_judges_and_the_other_goes_on_when_it_ends(server: RedisServer) -> None:
