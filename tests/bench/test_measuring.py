@@ -112,8 +112,9 @@ def test_volume_fills_starts_and_visits_every_page() -> None:
     """Whatever it was told to store is there when the app starts on it."""
     said: list[str] = []
     outcome = measure_volume(events=2000, documents=100, duration_s=1.0, fill_s=1.0, visits=2, say=said.append)
-    assert set(outcome.paints) == {"Overview", "Collections", "Activity", "Health"}
-    assert all(spread is not None and spread.count > 1 for spread in outcome.paints.values())
+    assert set(outcome.visits) == {"Overview", "Collections", "Activity", "Health"}
+    assert all(0 < one.first_paint <= one.there for one in outcome.visits.values())
+    assert all(one.again is not None and one.again.count == 1 for one in outcome.visits.values())
     assert (outcome.way.lost, outcome.way.out_of_order) == (0, 0)
     assert outcome.disk_bytes > 100_000
     assert "2,000 events" in str(volume_table(outcome).title)
