@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from realtime.errors import StorageError
 from realtime.gateway import ledger as rules
+from realtime.gateway.nodes.adopting import run_adopted
 from realtime.gateway.nodes.replies import LedgerReply, OwedPart
 from realtime.gateway.nodes.server import Server
-from realtime.gateway.nodes.writer import ANEW_STATUS, tell_of
+from realtime.gateway.nodes.writer import tell_of
 from realtime.gateway.records import DeadLetter, Owed, Redelivery
 from realtime.gateway.schema import epoch_of
 
@@ -86,13 +86,9 @@ class Ledger:
 
     def _change(self, asked: list[Any]) -> bool | list[tuple[str, int, int]]:
         request = [rules.LETTERS_KEPT, rules.MAX_CONSUMERS, *asked]
-        for _ in range(3):
-            reply = self._server.run("ledger", self._keys.for_ledger(), request, LedgerReply)
-            if reply.status != ANEW_STATUS:
-                tell_of(reply.buried)
-                return reply.found
-            self._server.adopt()
-        raise StorageError("Redis was restarted again and again meanwhile; send it again in a moment.")
+        reply = run_adopted(self._server, "ledger", self._keys.for_ledger(), request, LedgerReply)
+        tell_of(reply.buried)
+        return reply.found
 
 
 def _letter(place: bytes, fields: dict[bytes, bytes], *, seed: str) -> DeadLetter:

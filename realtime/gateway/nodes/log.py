@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from realtime.errors import StartError, StorageError
+from realtime.gateway.nodes.adopting import run_adopted
 from realtime.gateway.nodes.catching_up import CatchingUp
 from realtime.gateway.nodes.copy import Copy
 from realtime.gateway.nodes.copy_file import CopyFile
@@ -114,7 +115,7 @@ class RedisLog:
         )
         follower.on(ANEW, lambda _: on_anew())
         writer = Writer(
-            server, follower, memory=memory, own=own, retention_events=retention_events, refusals_kept=refusals_kept,
+            server, follower, own=own, retention_events=retention_events, refusals_kept=refusals_kept,
             queue_bytes=queue_bytes, critical_kept=critical_kept, replicas=replicas, copy=copy,
         )  # fmt: skip
         writers.append(writer)
@@ -153,11 +154,7 @@ class RedisLog:
     def tell(self, kind: str, body: bytes = b"") -> None:
         """Tell all nodes something (UTF-8), this one included. Raises StorageError."""
         keys = [self._server.keys.meta, self._server.keys.feed]
-        for _ in range(3):
-            if self._server.run("tell", keys, [kind, body.decode(), FEED_BYTES], int):
-                return
-            self._server.adopt()
-        raise StorageError("Redis was restarted again and again meanwhile; try again in a moment.")
+        run_adopted(self._server, "tell", keys, [kind, body.decode(), FEED_BYTES], int)
 
     # In memory
 

@@ -102,14 +102,13 @@ class Buried(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Written(msgspec.Struct, array_like=True, frozen=True):
-    """What became of a commit, by `status`: stored | anew. `seq` is where the feed is then, whether it tells or not."""
+    """What became of a commit. `seq` is where the feed is then, whether it tells or not."""
 
-    status: str
-    seq: int = 0
-    seed: str = ""
-    outcomes: list[Outcome] = []
-    buried: list[Buried] = []
-    has_told: bool = True
+    seq: int
+    seed: str
+    outcomes: list[Outcome]
+    buried: list[Buried]
+    has_told: bool
 
 
 class EntryAt(msgspec.Struct, array_like=True, frozen=True):
@@ -167,8 +166,7 @@ class OwedPart(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LedgerReply(msgspec.Struct, array_like=True, frozen=True):
-    """What became of a change to the ledger. `status`: done | anew."""
+    """What became of a change to the ledger."""
 
-    status: str
-    found: bool | list[tuple[str, int, int]] = False
-    buried: list[Buried] = []
+    found: bool | list[tuple[str, int, int]]
+    buried: list[Buried]

@@ -19,11 +19,11 @@ import redis
 from realtime import metrics
 from realtime.errors import ConflictError, StorageError
 from realtime.gateway import ledger as rules
+from realtime.gateway.nodes.adopting import run_adopted
 from realtime.gateway.nodes.copy import UNKEPT, Copy
 from realtime.gateway.nodes.events import event_row
 from realtime.gateway.nodes.follower import Follower
 from realtime.gateway.nodes.log_keys import key_text
-from realtime.gateway.nodes.memory import Memory
 from realtime.gateway.nodes.own import OwnCommits
 from realtime.gateway.nodes.replies import Buried, Outcome, Written
 from realtime.gateway.nodes.server import Server
@@ -38,7 +38,6 @@ from realtime.protocol.positions import Position
 _LOG: Final = logging.getLogger(__name__)
 FEED_BYTES: Final = 67_108_864
 """What the feed holds for nodes that are behind; the streams hold the rest."""
-ANEW_STATUS: Final = "anew"
 _MOST_LOGGED: Final = 20
 
 
@@ -65,7 +64,6 @@ class Writer:
         server: Server,
         follower: Follower,
         *,
-        memory: Memory,
         own: OwnCommits,
         retention_events: int,
         refusals_kept: int,
@@ -79,7 +77,6 @@ class Writer:
         self._copy = copy
         self._keys = server.keys
         self._follower = follower
-        self._memory = memory
         self._own = own
         self._retention_events = retention_events
         self._refusals_kept = refusals_kept
@@ -174,12 +171,7 @@ class Writer:
 
     def _stored(self, number: int, appends: Sequence[Append], notes: Sequence[Note]) -> Written:
         keys, request = self._request(number, appends, notes)
-        for _ in range(3):
-            written = self._server.run_durably("append", keys, request, Written, replicas=self._replicas)
-            if written.status != ANEW_STATUS:
-                return written
-            self._server.adopt()
-        raise StorageError("Redis was restarted again and again meanwhile; send it again in a moment.")
+        return run_adopted(self._server, "append", keys, request, Written, replicas=self._replicas)
 
     def _request(self, number: int, appends: Sequence[Append], notes: Sequence[Note]) -> tuple[list[str], list[Any]]:
         channels: dict[str, int] = {}

@@ -4,7 +4,7 @@
 -- Request: [now in ms, [[channel, retention, is inbox], ...], [[expected or false, [event, ...]], ...], along or nil,
 -- [refusal, ...], [node, number, refusals kept, critical kept, feed bytes, letters kept]]. An event: [channel's number, duplicate key, id or false,
 -- 0 | 1 put | 2 delete, document, is critical, raw]. Along: [[inbox, offset, fold], ...], {channel: offset}, {note: value}, [gone].
--- Reply: ["anew"], or ["stored", seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried,
+-- Reply: nil where no node has adopted this server yet, or [seq, seed, [[1, [[channel, offset, ms, is repeat], ...]] | [0, [], version or none], ...], buried,
 -- has told]; seq is where the feed is then, told or not.
 --#include _fence
 --#include _feed
@@ -18,7 +18,7 @@ local now_ms, channels, appends, along, refused, bounds = unpack(cmsgpack.unpack
 local now = text(now_ms)
 
 if redis.call('HGET', meta, 'run') ~= run_of_server() then
-  return cmsgpack.pack({'anew'})
+  return cmsgpack.pack(nil)
 end
 
 redis.call('HSET', meta, 'written', now)  -- and find out by it, before anything else, whether there is room
@@ -255,4 +255,4 @@ if has_told then
   tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded}), bounds[5])
 end
 local known = redis.call('HMGET', meta, 'seq', 'seed')
-return cmsgpack.pack({'stored', tonumber(known[1]), known[2], results, buried, has_told})
+return cmsgpack.pack({tonumber(known[1]), known[2], results, buried, has_told})

@@ -1,5 +1,5 @@
 -- What consumers do: meet, acknowledge, tend. Keys: meta, consumers, criticals, places, owed, dead.
--- Request: [letters kept, most consumers, op, now in ms, ...]. Reply: [what the op found, buried], or ["anew"].
+-- Request: [letters kept, most consumers, op, now in ms, ...]. Reply: [what the op found, buried], or nil where no node has adopted this server yet.
 --#include _fence
 --#include _ledger
 local request = cmsgpack.unpack(ARGV[1])
@@ -8,7 +8,7 @@ local meta = KEYS[1]
 local keys = {KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], letters_kept = request[1]}
 local MOST_CONSUMERS = request[2]
 if redis.call('HGET', meta, 'run') ~= run_of_server() then
-  return cmsgpack.pack({'anew'})
+  return cmsgpack.pack(nil)
 end
 local buried = {}
 
@@ -85,4 +85,4 @@ elseif op == 'acknowledge' then
 else
   found = tend(request[5], request[6])
 end
-return cmsgpack.pack({'done', found, buried})
+return cmsgpack.pack({found, buried})
