@@ -20,6 +20,8 @@ from realtime.metrics import REGISTRY
 from realtime.protocol.channels import inbox_of
 
 _MOST_POSITIONS: Final = 100
+_TRY_S: Final = 0.5
+"""How long an answer waits for a commit that is tried: who asks about traffic seldom waits for a whole second."""
 
 
 class StateRoutes:
@@ -43,6 +45,7 @@ class StateRoutes:
         self._admits = admits
         self._is_stopping = is_stopping
         self._version = version
+        self._attempt: asyncio.Future[None] | None = None
 
     async def health(self, request: Request) -> Response:
         """Tell whether it lives and can store; 503 while it can't."""
@@ -64,13 +67,20 @@ class StateRoutes:
         return answer_ready(await self._trouble())
 
     async def _trouble(self) -> str | None:
-        """Say why it can't take events now. After a failed commit the disk is tried: nobody may be sending any."""
+        """Say why it can't take events now. After a failed commit another is tried: nobody may be sending any."""
         if self._is_stopping():
             return "It is stopping; ask another."
         if self._log.trouble is not None:
-            with contextlib.suppress(StorageError):
-                await asyncio.wrap_future(self._log.try_writing())
+            await self._try_writing()
         return self._log.trouble
+
+    async def _try_writing(self) -> None:
+        """Try a commit, one at a time however many ask, and wait for it a little: what stands still answers nobody."""
+        with contextlib.suppress(StorageError):
+            if self._attempt is None or self._attempt.done():
+                self._attempt = asyncio.wrap_future(self._log.try_writing())
+                self._attempt.add_done_callback(_forget)
+            await asyncio.wait({self._attempt}, timeout=_TRY_S)
 
     async def metrics(self, request: Request) -> Response:
         """Answer the numbers for Prometheus."""
@@ -81,6 +91,11 @@ class StateRoutes:
     async def description(self, _: Request) -> Response:
         """Answer this API's OpenAPI description."""
         return reply(describe(version=self._version))
+
+
+def _forget(attempt: asyncio.Future[None]) -> None:
+    with contextlib.suppress(StorageError, asyncio.CancelledError):
+        attempt.result()
 
 
 async def answer_live(_: Request) -> Response:
