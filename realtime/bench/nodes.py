@@ -70,15 +70,23 @@ class _Poster:
         self._name = name
         self._base_url = base_url
         self._stopping = threading.Event()
+        self._given_up = threading.Event()
         self.truth: dict[str, Any] = {}
         self.count = 0
         self._thread = threading.Thread(target=self._run, name="bench-poster", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End once what is under way is acknowledged."""
+        """End once what is under way is acknowledged. Raises StartError when nobody acknowledges it."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_WITHIN_S)
+        if self._thread.is_alive():
+            raise StartError(f"After {_WITHIN_S:.0f} s nobody has acknowledged what {self._name} sent.")
+
+    def give_up(self) -> None:
+        """End at once, acknowledged or not: what has failed may leave gateways behind that never answer."""
+        self._stopping.set()
+        self._given_up.set()
 
     def _run(self) -> None:
         for number in itertools.count():
@@ -87,7 +95,9 @@ class _Poster:
             # The first are left alone from then on: nothing that comes later puts them right.
             kept = number if number < _DOCUMENTS else _DOCUMENTS + number % _DOCUMENTS
             document: dict[str, Any] = {"id": f"{self._name}{kept}", "value": number}
-            post(self._base_url, "collection:created", {"collection": COLLECTION, "document": document})
+            data = {"collection": COLLECTION, "document": document}
+            if not post(self._base_url, "collection:created", data, is_given_up=self._given_up.is_set):
+                return
             self.truth = {**self.truth, document["id"]: document}
             self.count = number + 1
 
@@ -183,7 +193,7 @@ def measure_nodes(*, rounds: int, say: Callable[[str], None]) -> Nodes:
     with ExitStack() as stack:
         stage = _Stage(stack)
         for poster in stage.posters.values():
-            stack.callback(poster.stop)
+            stack.callback(poster.give_up)
         _until_right(stage, "at the start")
         for number, (_, (name, strike)) in enumerate(itertools.product(range(rounds), FAULTS.items())):
             say(f"{number + 1} of {rounds * len(FAULTS)}: {name}")
@@ -204,20 +214,28 @@ def measure_nodes(*, rounds: int, say: Callable[[str], None]) -> Nodes:
         )
 
 
-def post(base_url: str, kind: str, data: dict[str, Any], *, identifier: str = "") -> None:
-    """Post an event until it is acknowledged. Raises PostFailed when it isn't wanted."""
+def post(
+    base_url: str,
+    kind: str,
+    data: dict[str, Any],
+    *,
+    identifier: str = "",
+    is_given_up: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Post an event until it is acknowledged, or given up: False. Raises PostFailed when it isn't wanted."""
     event = Envelope(
         id=identifier or f"n{next(_numbers)}", source="/tideboard/bench/nodes", type=kind, specversion="1.0", data=data
     )
     body = as_array([event])
-    while True:
+    while not is_given_up():
         with suppress(OSError, http.client.HTTPException), closing(Producer(base_url)) as producer:
             status, answer = producer.request("POST", "/api/events", body=body)
             if status == _STORED:
-                return
+                return True
             if status not in _LATER:
                 raise PostFailed(f"/api/events answered {status}: {answer[:300].decode(errors='replace')}")
         time.sleep(_AGAIN_S)
+    return False
 
 
 _numbers = itertools.count(1)

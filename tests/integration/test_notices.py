@@ -49,10 +49,12 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         self._http.close()
 
-    def post(self, events: Sequence[Envelope]) -> list[dict[str, Any]]:
-        """Post events until they are answered, the same ones again and again."""
+    def post(
+        self, events: Sequence[Envelope], *, is_given_up: Callable[[], bool] = lambda: False
+    ) -> list[dict[str, Any]]:
+        """Post events until they are answered, the same ones again and again; given up, return nothing."""
         body = msgspec.json.encode(events)
-        while True:
+        while not is_given_up():
             try:
                 answer = self._http.post("/api/events", content=body)
             except httpx.HTTPError:
@@ -63,6 +65,7 @@ class Client:
                 return results
             assert answer.status_code in (429, 503), answer.text
             time.sleep(0.05)
+        return []
 
     def command(self, user: str, command: Command) -> None:
         """Give a command to somebody's inbox."""

@@ -38,7 +38,8 @@ class Producer:
         self.acknowledged: list[Envelope] = []
         self._base_url = base_url
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._given_up = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     @property
@@ -59,7 +60,13 @@ class Producer:
     def stop(self) -> None:
         """End, once what is under way is acknowledged."""
         self._ending.set()
-        self._thread.join()
+        self._thread.join(20)
+        assert not self._thread.is_alive(), f"{self.name} isn't answered any more"
+
+    def give_up(self) -> None:
+        """End at once, answered or not: a test that has failed leaves gateways behind that may never answer."""
+        self._ending.set()
+        self._given_up.set()
 
     def _run(self) -> None:
         with Client(self._base_url) as client:
@@ -69,7 +76,8 @@ class Producer:
                 kept = number if number < DOCUMENTS else DOCUMENTS + number % DOCUMENTS
                 document = {"id": f"{self.name}{kept}", "value": number}
                 event = updated("orders", document)
-                client.post([event])
+                if not client.post([event], is_given_up=self._given_up.is_set):
+                    return
                 self.acknowledged.append(event)
                 number += 1
                 time.sleep(0.002)
@@ -136,7 +144,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
         made = World(tmp_path, stack)
         for one in made.producers.values():
-            stack.callback(one.stop)
+            stack.callback(one.give_up)
         yield made
 
 
@@ -149,15 +157,19 @@ def _kill_redis(world: World) -> None:
     world.redis.start()
 
 
+def _wait_until_unready(gateway: Process) -> None:
+    until(lambda: httpx.get(f"{gateway.base_url}/api/health/ready", timeout=20).status_code == 503)
+
+
 def _freeze_redis(world: World) -> None:
     world.redis.freeze()
-    until(lambda: httpx.get(f"{world.gateways['a'].base_url}/api/health/ready").status_code == 503)
+    _wait_until_unready(world.gateways["a"])
     world.redis.thaw()
 
 
 def _cut_one_off(world: World) -> None:
     world.proxy.begin(Fault(0.0, FaultKind.HOLE))
-    until(lambda: httpx.get(f"{world.gateways['b'].base_url}/api/health/ready").status_code == 503)
+    _wait_until_unready(world.gateways["b"])
     count = world.producers["a"].count
     until(lambda: world.producers["a"].count > count + 50, what="the other goes on")
     world.proxy.calm()
