@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ENVIRONMENT := sh scripts/environment.sh $(VENV)
 COVERAGE := --cov=realtime --cov-report=term:skip-covered --cov-fail-under=90
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
+TOGETHER := -n 4 --max-worker-restart=0 --dist loadfile --no-loadscope-reorder
 # Browsers beside browsers on few cores can be too slow for a claim that is true: what failed has one more try, alone.
 ALONE := --last-failed --last-failed-no-failures none
 AGAIN := What failed beside others is tried once more, alone; what fails again has failed.
@@ -33,7 +33,7 @@ run: ## Set everything up, then serve Tideboard on http://127.0.0.1:8501
 test: ## Run all tests, in a real browser too
 	@$(ENVIRONMENT) requirements-dev.lock
 	@sh scripts/system.sh
-	$(if $(ARGS),$(PY) -m pytest $(ARGS),$(PY) -m pytest $(TOGETHER) $(COVERAGE) || { echo "$(AGAIN)"; $(PY) -m pytest $(ALONE); })
+	$(if $(ARGS),$(PY) -m pytest $(ARGS),$(PY) -m pytest $(TOGETHER) $(COVERAGE) || { test $$? = 1 || exit 1; echo "$(AGAIN)"; $(PY) -m pytest $(ALONE); })
 
 check: ## Check format, lint, types and the borders between rooms
 	@$(ENVIRONMENT) requirements-dev.lock

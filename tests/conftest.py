@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import faulthandler
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Final
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from hypothesis import HealthCheck, settings
 
 from realtime.bench import launch
@@ -14,6 +17,8 @@ from tests.support.engines import STANDING, settings_of
 from tests.support.redis_fixtures import redis_prefix, redis_server
 
 __all__ = ["redis_prefix", "redis_server"]
+
+_END_WITHIN_S: Final = 120.0
 
 settings.register_profile("tideboard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tideboard")
@@ -27,6 +32,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     strangers = [item for item, mark in marked.items() if mark is not None and STANDING not in mark.args]
     config.hook.pytest_deselected(items=strangers)
     items[:] = [item for item in items if item not in strangers]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Kill a process that doesn't get through what follows a test: a failure has ended the other limits by then."""
+    faulthandler.dump_traceback_later(_END_WITHIN_S, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+_lost: list[object] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object | None) -> None:
+    """Note a worker that ended before its time: what it had yet to do was perhaps done by nobody."""
+    if error is not None:
+        _lost.append(node)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell a lost worker from a failed test, which may be tried once more."""
+    if _lost:
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 _alone = launch.app_settings
