@@ -13,7 +13,7 @@ import msgspec
 from realtime.gateway import ledger as rules
 from realtime.gateway.nodes.adopting import run_adopted
 from realtime.gateway.nodes.replies import LedgerReply, OwedPart
-from realtime.gateway.nodes.server import Server
+from realtime.gateway.nodes.server import Server, whole
 from realtime.gateway.nodes.writer import tell_of
 from realtime.gateway.records import DeadLetter, Owed, Redelivery
 from realtime.gateway.schema import epoch_of
@@ -54,35 +54,28 @@ class Ledger:
     def owed_to(self, consumer: str) -> list[Owed]:
         """List what a consumer has yet to acknowledge, oldest first."""
         part = self._server.run("owed", self._keys.for_ledger(), [consumer, False, 0], OwedPart)
+        whole(part.seed)
         return [Owed(one.channel, one.offset, one.time_ms) for one in part.found]
 
     def redeliveries(self, consumer: str, wanted: Sequence[tuple[str, int]], *, most_bytes: int) -> list[Redelivery]:
         """Read those of `wanted` that a consumer is still owed."""
         request = [consumer, list(wanted), most_bytes]
         part = self._server.run("owed", self._keys.for_ledger(), request, OwedPart)
+        seed = whole(part.seed)
         return [
-            Redelivery(one.channel, epoch_of(part.seed, one.channel), one.offset, msgspec.Raw(one.raw.encode()))
+            Redelivery(one.channel, epoch_of(seed, one.channel), one.offset, msgspec.Raw(one.raw.encode()))
             for one in part.found
         ]
 
     def dead_letters(self, *, limit: int, before: int | None) -> tuple[list[DeadLetter], int]:
         """List dead letters, newest first, and count all."""
-        keys = self._keys
-
-        def question(client: Any) -> Any:
-            pipeline = client.pipeline(transaction=True)
-            pipeline.hget(keys.meta, "seed")
-            pipeline.xlen(keys.dead)
-            if before is None or before > 1:
-                newest = "+" if before is None else str(before - 1)
-                pipeline.xrevrange(keys.dead, newest, "-", count=max(limit, 1))
-            return pipeline.execute()
-
-        seed, count, *entries = self._server.ask(question)
-        letters = [
-            _letter(place, fields, seed=(seed or b"").decode()) for place, fields in (entries[0] if entries else ())
-        ]
-        return letters, count
+        dead = self._keys.dead
+        newest = "+" if before is None else str(max(before - 1, 0))
+        seed, [count, entries] = self._server.read(
+            lambda pipeline: pipeline.xlen(dead),
+            lambda pipeline: pipeline.xrevrange(dead, newest, "-", count=max(limit, 1)),
+        )
+        return [_letter(place, fields, seed=seed) for place, fields in entries], count
 
     def _change(self, asked: list[Any]) -> bool | list[tuple[str, int, int]]:
         request = [rules.LETTERS_KEPT, rules.MAX_CONSUMERS, *asked]

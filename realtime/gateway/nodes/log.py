@@ -263,7 +263,7 @@ class RedisLog:
 
     def kept_inbox(self, channel: str) -> tuple[int, bytes] | None:
         """Return the newest kept fold of an inbox: up to which offset, and the fold."""
-        kept: Any = self._server.ask(lambda client: client.hget(self._server.keys.folds, channel))
+        _, [kept] = self._server.read(lambda pipeline: pipeline.hget(self._server.keys.folds, channel))
         if kept is None:
             return None
         offset, fold = kept.split(b" ", 1)
@@ -271,12 +271,12 @@ class RedisLog:
 
     def judged(self) -> dict[str, int]:
         """Return up to where channels were judged for notices."""
-        kept: Any = self._server.ask(lambda client: client.hgetall(self._server.keys.judged))
+        _, [kept] = self._server.read(lambda pipeline: pipeline.hgetall(self._server.keys.judged))
         return {channel.decode(): int(offset) for channel, offset in kept.items()}
 
     def notes(self) -> dict[str, bytes]:
         """Return what judging remembers, by name."""
-        kept: Any = self._server.ask(lambda client: client.hgetall(self._server.keys.notes))
+        _, [kept] = self._server.read(lambda pipeline: pipeline.hgetall(self._server.keys.notes))
         return {name.decode(): value for name, value in kept.items()}
 
     # What consumers have yet to acknowledge

@@ -13,8 +13,8 @@ import msgspec
 
 from realtime.errors import StorageError
 from realtime.gateway.nodes.log_keys import key_text
-from realtime.gateway.nodes.replies import DocumentHistory, DocumentsPart, EntryAt, StreamPart
-from realtime.gateway.nodes.server import PUT_BACK, Server
+from realtime.gateway.nodes.replies import DocumentHistory, DocumentsPart, EntryAt, RecordsPart, StreamPart
+from realtime.gateway.nodes.server import PUT_BACK, Server, whole
 from realtime.gateway.ports import PAGE_BYTES
 from realtime.gateway.records import DocumentPage, DocumentRow, HistoryPage, Record, RefusalRow, Repeat
 from realtime.gateway.schema import epoch_of
@@ -49,7 +49,7 @@ class Reader:
         keys = self._keys
         names = [keys.meta, keys.tops, keys.trims, keys.stream(channel)]
         part = self._server.run("read", names, [channel, since, max(limit, 0), reverse, most_bytes], StreamPart)
-        _check(part.seed)
+        whole(part.seed)
         return part
 
     def read(self, channel: str, *, since: Position | None, limit: int, reverse: bool, most_bytes: int) -> HistoryPage:
@@ -67,7 +67,7 @@ class Reader:
     def document(self, collection: str, identifier: str) -> DocumentRow | None:
         """Read one document, or None."""
         key = self._keys.documents(collection_channel(collection))
-        kept = self._with_seed(lambda pipeline: pipeline.hget(key, identifier))
+        _, [kept] = self._server.read(lambda pipeline: pipeline.hget(key, identifier))
         if kept is None:
             return None
         offset, document = _taken_apart(kept)
@@ -78,7 +78,7 @@ class Reader:
         channel, keys = collection_channel(collection), self._keys
         names = [keys.meta, keys.tops, keys.documents(channel), keys.ids(channel)]
         part = self._server.run("documents", names, [channel, cursor or "", max(limit, 0), most_bytes], DocumentsPart)
-        _check(part.seed)
+        whole(part.seed)
         found = [_taken_apart(one.encode()) for one in part.documents]
         return DocumentPage(
             b"[" + b",".join(document for _, document in found) + b"]",
@@ -95,7 +95,7 @@ class Reader:
         ]  # fmt: skip
         request = [channel, identifier, -1 if before is None else before, limit, PAGE_BYTES]
         found = self._server.run("history", names, request, DocumentHistory)
-        _check(found.seed)
+        whole(found.seed)
         top = Position(epoch_of(found.seed, channel), found.top)
         records = tuple(map(_record, found.entries))
         return HistoryPage(records, top, is_complete=found.trimmed_to == 0, reaches_top=before is None)
@@ -103,10 +103,12 @@ class Reader:
     def records(self, channel: str, offsets: Sequence[int], *, most_bytes: int) -> list[Record]:
         """Read those events of a channel that are still there, in the order asked for."""
         found: list[Record] = []
+        names = [self._keys.meta, self._keys.stream(channel)]
         for start in range(0, len(offsets), _OFFSETS_AT_ONCE):
             request = [list(offsets[start : start + _OFFSETS_AT_ONCE]), most_bytes]
-            part = self._server.run("records", [self._keys.stream(channel)], request, list[EntryAt])
-            for entry in part:
+            part = self._server.run("records", names, request, RecordsPart)
+            whole(part.seed)
+            for entry in part.entries:
                 most_bytes -= len(entry.raw)
                 if most_bytes < 0 and found:
                     return found
@@ -119,7 +121,7 @@ class Reader:
         found: list[tuple[dict[str, Any], int]] = []
         for start in range(0, len(ids), _IDS_AT_ONCE):
             some = list(ids[start : start + _IDS_AT_ONCE])
-            kept: Any = self._server.ask(_asking_for(key, some))
+            _, [kept] = self._server.read(_asking_for(key, some))
             for one in kept:
                 if one is None:
                     continue
@@ -135,7 +137,7 @@ class Reader:
 
         One that changes while it is read is left out: its event is in the stream.
         """
-        kept: Any = self._server.ask(lambda client: client.hget(self._keys.trims, channel))
+        seed, [kept] = self._server.read(lambda pipeline: pipeline.hget(self._keys.trims, channel))
         trimmed_to = int(kept or 0)
         found: list[tuple[bytes, int]] = []
         if trimmed_to == 0:
@@ -143,7 +145,9 @@ class Reader:
         key, cursor = self._keys.documents(channel), 0
         seen: dict[bytes, tuple[bytes, int]] = {}
         while True:
-            cursor, some = self._server.ask(partial(_scan, key, cursor))
+            now, [(cursor, some)] = self._server.read(partial(_scan, key, cursor))
+            if now != seed:
+                raise StorageError(PUT_BACK)
             for identifier, one in some.items():
                 offset, document = _taken_apart(one)
                 if offset <= trimmed_to:
@@ -154,57 +158,30 @@ class Reader:
     def repeat_of(self, duplicate_key: bytes) -> Repeat | None:
         """Find where an event stands that was stored before, None when it wasn't."""
         keys = self._keys
-
-        def question(client: Any) -> Any:
-            pipeline = client.pipeline(transaction=True)
-            pipeline.hget(keys.dups, key_text(duplicate_key))
-            pipeline.hget(keys.meta, "seed")
-            return pipeline.execute()
-
-        kept, seed = self._server.ask(question)
-        _check(seed)
+        seed, [kept] = self._server.read(lambda pipeline: pipeline.hget(keys.dups, key_text(duplicate_key)))
         if kept is None:
             return None
         offset, time_ms, name = kept.split(b" ", 2)
         channel = name.decode()
-        return Repeat(channel, Position(epoch_of(seed.decode(), channel), int(offset)), int(time_ms))
-
-    def _with_seed(self, question: Callable[[Any], Any]) -> Any:
-        """Ask one thing, and whether Redis has everything at that moment. Raises StorageError where it hasn't."""
-
-        def asked(client: Any) -> Any:
-            pipeline = client.pipeline(transaction=True)
-            question(pipeline)
-            pipeline.hget(self._keys.meta, "seed")
-            return pipeline.execute()
-
-        found, seed = self._server.ask(asked)
-        _check(seed)
-        return found
+        return Repeat(channel, Position(epoch_of(seed, channel), int(offset)), int(time_ms))
 
     def refusals(self, *, limit: int, before: int | None) -> list[RefusalRow]:
         """Read kept refusals, newest first."""
         if before is not None and before <= 1:
             return []
         newest = "+" if before is None else str(before - 1)
-        entries: Any = self._server.ask(
-            lambda client: client.xrevrange(self._keys.refusals, newest, "-", count=max(limit, 1))
+        _, [entries] = self._server.read(
+            lambda pipeline: pipeline.xrevrange(self._keys.refusals, newest, "-", count=max(limit, 1))
         )
         return [_refusal(place, fields) for place, fields in entries]
 
 
-def _check(seed: str | bytes | None) -> None:
-    """Refuse to answer from what isn't all there: what Redis has lost is put back before it has a seed again."""
-    if not seed:
-        raise StorageError(PUT_BACK)
+def _asking_for(key: str, ids: list[str]) -> Callable[[Any], object]:
+    return lambda pipeline: pipeline.hmget(key, ids)
 
 
-def _asking_for(key: str, ids: list[str]) -> Callable[[Any], Any]:
-    return lambda client: client.hmget(key, ids)
-
-
-def _scan(key: str, cursor: int, client: Any) -> Any:
-    return client.hscan(key, cursor, count=_IDS_AT_ONCE)
+def _scan(key: str, cursor: int, pipeline: Any) -> object:
+    return pipeline.hscan(key, cursor, count=_IDS_AT_ONCE)
 
 
 def _refusal(place: bytes, fields: dict[bytes, bytes]) -> RefusalRow:

@@ -120,6 +120,13 @@ class EntryAt(msgspec.Struct, array_like=True, frozen=True):
     document_id: str | bool
 
 
+class RecordsPart(msgspec.Struct, array_like=True, frozen=True):
+    """Chosen events of a stream that are still there. `seed`: empty while not everything is there."""
+
+    seed: str
+    entries: list[EntryAt]
+
+
 class StreamPart(msgspec.Struct, array_like=True, frozen=True):
     """A part of a stream. `is_covered`: nothing is missing between the position asked for and the top."""
 

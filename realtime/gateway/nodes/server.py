@@ -32,6 +32,16 @@ PUT_BACK: Final = "Redis was restarted or has lost something, which nodes put ba
 Offer = list[Any] | bool
 
 
+def whole(seed: bytes | str | None) -> str:
+    """Return a seed that was read along with something. Raises StorageError where there is none.
+
+    What Redis has lost is put back before it has a seed again: nobody is answered from what isn't all there.
+    """
+    if not seed:
+        raise StorageError(PUT_BACK)
+    return seed if isinstance(seed, str) else seed.decode()
+
+
 class Server:
     """The server, wherever it is now."""
 
@@ -69,6 +79,19 @@ class Server:
                 return question(self.link.client())
         except (redis.RedisError, OSError) as error:
             raise self.link.words(error) from error
+
+    def read(self, *questions: Callable[[Any], object]) -> tuple[str, list[Any]]:
+        """Ask several things at one moment, each of a pipeline; return the seed they are of, and the answers."""
+
+        def asked(client: redis.Redis) -> Any:
+            pipeline = client.pipeline(transaction=True)
+            pipeline.hget(self.keys.meta, "seed")
+            for question in questions:
+                question(pipeline)
+            return pipeline.execute()
+
+        seed, *found = self.ask(asked)
+        return whole(seed), found
 
     def run_durably(self, name: str, keys: Sequence[str], request: object, into: type[_T], *, replicas: int) -> _T:
         """Run a script, and wait until so many replicas have what it wrote."""

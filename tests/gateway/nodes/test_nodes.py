@@ -229,3 +229,39 @@ def test_nodes_tell_each_other_what_isnt_an_event(make_node: Callable[..., Node]
     other.log.follower.on("flags", lambda body: heard.append(("other", body)))
     one.log.tell("flags", b"news")
     until(lambda: sorted(heard) == [("one", b"news"), ("other", b"news")])
+
+
+READS: dict[str, Callable[[RedisLog], object]] = {
+    "a stream": lambda log: log.read(ORDERS, limit=10),
+    "a document": lambda log: log.get("orders", "d1"),
+    "documents by id": lambda log: log.documents(ORDERS, ["d1"], most_bytes=1000),
+    "a page of documents": lambda log: log.page("orders", limit=10),
+    "a document's history": lambda log: log.document_history("orders", "d1"),
+    "chosen events": lambda log: log.records(ORDERS, [1], reverse=False, most_bytes=1000),
+    "documents left alone": lambda log: log.left_alone(ORDERS),
+    "a repeat": lambda log: log.repeat_of(b"key"),
+    "refusals": lambda log: log.refusals(limit=10),
+    "an inbox": lambda log: log.kept_inbox("inbox#ann"),
+    "how far was judged": lambda log: log.judged(),
+    "what judging remembers": lambda log: log.notes(),
+    "what is owed": lambda log: log.owed_to("ann"),
+    "what is delivered again": lambda log: log.redeliveries("ann", [(ORDERS, 1)], most_bytes=1000),
+    "dead letters": lambda log: log.dead_letters(limit=10),
+}
+
+
+def test_nobody_is_answered_from_what_isnt_all_there(server: RedisServer, make_node: Callable[..., Node]) -> None:
+    """Between a loss and its end every question is refused, instead of told that there is nothing; then all answer."""
+    node = make_node()
+    node.store(1)
+    for read in READS.values():
+        read(node.log)
+    meta = node.log.server.keys.meta
+    seed = server.ask("HGET", meta, "seed")
+    server.ask("HDEL", meta, "seed")  # as it is while nodes put back what was lost
+    for name, read in READS.items():
+        with pytest.raises(StorageError, match="put back"):
+            pytest.fail(f"{name}: {read(node.log)!r}")
+    server.ask("HSET", meta, "seed", seed)
+    assert node.log.get("orders", "d1") is not None
+    assert node.log.dead_letters(limit=10, before=1) == ([], 0)
