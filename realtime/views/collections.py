@@ -291,7 +291,7 @@ def chart_title(store: Store, collection: str, y: str) -> str:
     if y in numeric_fields(columns_of(documents)):
         if len(documents) <= _TOO_FEW_POINTS:
             return f"{label_of(y)} by document"
-        return f"{label_of(y)} of the newest {plural(len(documents), 'document')}"
+        return f"{label_of(y)} of the newest documents"  # not how many: the title stands while documents come
     return f"Documents by {label_of(y).lower()}"
 
 

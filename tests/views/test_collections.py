@@ -158,7 +158,7 @@ def test_a_number_is_drawn_over_the_newest_documents() -> None:
     store = _orders(20).store
     trace = chart(store, now=NOON, collection="orders")["data"][0]
     assert (trace["y"][:3], trace["text"][:3]) == ([0, 10, 20], ["o0", "o1", "o2"])
-    assert collections.chart_title(store, "orders", "amount") == "Amount of the newest 20 documents"
+    assert collections.chart_title(store, "orders", "amount") == "Amount of the newest documents"
 
 
 def test_a_number_of_a_few_documents_is_drawn_by_document() -> None:
