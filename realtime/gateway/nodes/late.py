@@ -1,7 +1,8 @@
 """Puts into Redis, the ordinary way, what this node's copy has and nobody put back: it was away, or late.
 
 Redis knows by duplicate key what it has. A document that was changed since ways parted keeps its newer state: that is
-said again after the older events. Threads: the copy's.
+said again after the older events, in one commit that is refused where the document changes meanwhile, and then made
+anew. Threads: the copy's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 import msgspec
 
+from realtime.errors import ConflictError
 from realtime.gateway.nodes.copy_file import CopyFile
 from realtime.gateway.nodes.log_keys import key_text
 from realtime.gateway.nodes.own import accepted_of
@@ -27,7 +29,9 @@ from realtime.protocol.channels import collection_of
 _LOG: Final = logging.getLogger(__name__)
 SOURCE: Final = "/tideboard/copy"
 _AT_ONCE: Final = 500
-PutBack = Callable[[Sequence[Accepted]], "Future[list[Stored]]"]
+PutBack = Callable[[Sequence[Accepted], int | None], "Future[list[Stored]]"]
+"""Stores events, all or none: none where the first one's document isn't of this version (0: isn't there) any more."""
+_Commit = tuple[list[Accepted], int | None]
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,14 @@ class Late:
         self._file = file
         self._server = server
         self._put_back = put_back
-        self._sent: tuple[int, Future[list[Stored]]] | None = None
+        self._sent: tuple[int, list[Future[list[Stored]]]] | None = None
         self._own_versions: dict[tuple[str, str], int] = {}
         self._is_waiting = bool(file.late(1))
 
     @property
     def is_due(self) -> bool:
         """Tell whether there is something to do."""
-        return self._is_waiting and (self._sent is None or self._sent[1].done())
+        return self._is_waiting and (self._sent is None or all(future.done() for future in self._sent[1]))
 
     def parting(self, overview: Overview, *, is_following: bool) -> Parting | None:
         """Find where ways parted; None where the copy is of no use for it. Raises StorageError."""
@@ -84,9 +88,12 @@ class Late:
     def step(self) -> None:
         """Send some, or take in that Redis has them. Raises StorageError, sqlite3.Error."""
         if self._sent is not None:
-            (upto, future), self._sent = self._sent, None
-            self._take_in(future.result())  # raises StorageError: then they are sent again
-            self._drop(upto)
+            (upto, futures), self._sent = self._sent, None
+            are_stored = [
+                self._is_stored(future) for future in futures
+            ]  # raises StorageError: then they are sent again
+            if all(are_stored):
+                self._drop(upto)
             return
         rows = self._file.late(_AT_ONCE)
         if not rows:
@@ -96,17 +103,22 @@ class Late:
         if not missing:
             self._drop(rows[-1][0])
             return
-        accepted = [one for _, one in missing]
-        self._sent = (rows[-1][0], self._put_back([*accepted, *self._newer(missing)]))
+        self._sent = (rows[-1][0], [self._put_back(events, expected) for events, expected in self._commits(missing)])
 
     def _drop(self, upto: int) -> None:
         with self._file.writing():
             self._file.drop_late(upto)
 
-    def _take_in(self, stored: Sequence[Stored]) -> None:
+    def _is_stored(self, future: Future[list[Stored]]) -> bool:
+        """Take in what became of a commit. False: its document was changed meanwhile, and all is looked up anew."""
+        try:
+            stored = future.result()
+        except ConflictError:
+            return False
         for one in stored:
             if one.accepted.document_id is not None:
                 self._own_versions[one.channel, one.accepted.document_id] = one.position.offset
+        return True
 
     def _fork(self, seed: str) -> dict[str, int] | None:
         """Return where ways parted, by channel; None if nobody knows."""
@@ -134,26 +146,33 @@ class Late:
     def _is_lost(self, said: Accepted) -> bool:
         return said.document_id is not None and self._state(said.channel, said.document_id) == (0, None)
 
-    def _newer(self, missing: Sequence[tuple[int, Accepted]]) -> list[Accepted]:
-        """Say again how documents are that were changed since ways parted."""
-        forks = {(one.channel, one.document_id): fork for fork, one in missing if one.document_id is not None}
-        found = []
-        for (channel, identifier), fork in forks.items():
-            collection = collection_of(channel)
-            if collection is None or identifier is None:
-                continue
-            version, document = self._state(channel, identifier)
-            if version > fork and version != self._own_versions.get((channel, identifier)):
-                found.append(accepted_of(channel, _said(uuid4().hex, collection, identifier, document)))
-        return found
+    def _commits(self, missing: Sequence[tuple[int, Accepted]]) -> list[_Commit]:
+        """Make a commit for each document, in order, with the version it has; and one for what is about none."""
+        others = [one for _, one in missing if one.document_id is None]
+        forks: dict[tuple[str, str], int] = {}
+        changes: dict[tuple[str, str], list[Accepted]] = {}
+        for fork, one in missing:
+            if one.document_id is not None:
+                forks[one.channel, one.document_id] = fork
+                changes.setdefault((one.channel, one.document_id), []).append(one)
+        commits = [self._commit(place, events, fork=forks[place]) for place, events in changes.items()]
+        return [(others, None), *commits] if others else commits
+
+    def _commit(self, place: tuple[str, str], events: list[Accepted], *, fork: int) -> _Commit:
+        """Have a document that was changed since ways parted be again as it is, after the older events."""
+        channel, identifier = place
+        collection = collection_of(channel)
+        version, document = self._state(channel, identifier)
+        if collection is not None and version > fork and version != self._own_versions.get(place):
+            events = [*events, accepted_of(channel, _said(uuid4().hex, collection, identifier, document))]
+        return events, 0 if document is None else version
 
     def _state(self, channel: str, identifier: str) -> tuple[int, bytes | None]:
         keys = self._server.keys
-
-        def question(client: Any) -> Any:
-            return client.hget(keys.documents(channel), identifier), client.hget(keys.gone(channel), identifier)
-
-        kept, gone = self._server.ask(question)
+        _, [kept, gone] = self._server.read(
+            lambda pipeline: pipeline.hget(keys.documents(channel), identifier),
+            lambda pipeline: pipeline.hget(keys.gone(channel), identifier),
+        )
         if kept is None:
             return int(gone or 0), None
         version, document = kept.split(b" ", 1)

@@ -104,8 +104,8 @@ class RedisLog:
         memory, own, reader = Memory(), OwnCommits(node), Reader(server)
         writers: list[Writer] = []
 
-        def put_back(accepted: Sequence[Accepted]) -> Future[list[Stored]]:
-            task = Append(accepted, expected=None)
+        def put_back(accepted: Sequence[Accepted], expected: int | None) -> Future[list[Stored]]:
+            task = Append(accepted, expected=expected)
             writers[0].submit(task)
             return task.future
 

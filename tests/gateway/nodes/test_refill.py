@@ -13,6 +13,7 @@ import pytest
 from realtime.errors import StorageError
 from realtime.gateway.nodes import refill
 from realtime.gateway.nodes.copy_file import FILE_NAME
+from realtime.gateway.nodes.late import Late
 from realtime.gateway.nodes.refill import Refill
 from realtime.gateway.records import Along, CriticalAt, Stored
 from tests.gateway.making import accepted
@@ -278,6 +279,40 @@ def test_what_was_acknowledged_at_the_last_moment_comes_back_with_its_node(
     until(lambda: back.is_settled)
     documents = back.documents()
     assert (documents["d1"]["number"], documents["d2"]["number"]) == ("last", "newer")
+
+
+def test_a_document_that_changes_while_older_events_are_put_back_keeps_the_change(
+    make_node: MakeNode, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It changes after its state was read and before that is said again: then the newest state is read, and said."""
+    one, other = make_node("one"), make_node("other")
+    one.store(accepted(1))
+    until(lambda: other.log.position(ORDERS).offset == 1)
+    copy = other.log.copy
+    assert copy is not None
+    copy.take = lambda *_, **__: None  # type: ignore[method-assign]  # it hears of nothing from now on
+    one.store(accepted("late", "updated", document="d1"))
+    one.log.close()
+    flush(server)
+    until(lambda: other.anew)
+    del copy.take
+    other.store(accepted("newer", "updated", document="d1"))
+    read, changes = Late._state, iter(["newest", "newest of all"])
+
+    def read_and_change(late: Late, channel: str, identifier: str) -> tuple[int, bytes | None]:
+        found = read(late, channel, identifier)
+        for name in changes:
+            other.store(accepted(name, "updated", document="d1"))
+            break
+        return found
+
+    monkeypatch.setattr(Late, "_state", read_and_change)
+    back = make_node("one")
+    until(lambda: "elate" in other.ids())
+    until(lambda: back.is_settled)
+    assert next(changes, None) is None
+    assert back.documents()["d1"]["number"] == "newest of all"
+    assert other.ids().count("elate") == 1
 
 
 def test_the_copy_of_another_prefix_is_never_used(make_node: MakeNode, server: RedisServer) -> None:
