@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import faulthandler
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ from tests.support.redis_fixtures import redis_prefix, redis_server
 
 __all__ = ["redis_prefix", "redis_server"]
 
-_END_WITHIN_S: Final = 120.0
+_GRACE_S: Final = 120.0
+"""How long a test that is over, or was told that its time is, may take to end before its process is killed."""
 
 settings.register_profile("tideboard", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tideboard")
@@ -35,11 +37,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Kill a process that doesn't get through what follows a test: a failure has ended the other limits by then."""
-    faulthandler.dump_traceback_later(_END_WITHIN_S, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
-    try:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Kill a process whose test goes on long after its own time, since it couldn't be interrupted."""
+    marker = item.get_closest_marker("timeout")
+    own_s = float(item.config.getini("timeout") if marker is None else marker.args[0])
+    with _killed_after(own_s + _GRACE_S, item):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Kill a process that doesn't get through what follows a test: a failure has ended all other limits by then."""
+    with _killed_after(_GRACE_S, item):
+        return (yield)
+
+
+@contextmanager
+def _killed_after(seconds: float, item: pytest.Item) -> Iterator[None]:
+    faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[fault_handler_stderr_fd_key])
+    try:
+        yield
     finally:
         faulthandler.cancel_dump_traceback_later()
 

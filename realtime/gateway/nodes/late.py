@@ -89,10 +89,8 @@ class Late:
         """Send some, or take in that Redis has them. Raises StorageError, sqlite3.Error."""
         if self._sent is not None:
             (upto, futures), self._sent = self._sent, None
-            are_stored = [
-                self._is_stored(future) for future in futures
-            ]  # raises StorageError: then they are sent again
-            if all(are_stored):
+            stored = [self._is_stored(future) for future in futures]  # raises StorageError: then they are sent again
+            if all(stored):
                 self._drop(upto)
             return
         rows = self._file.late(_AT_ONCE)
