@@ -82,9 +82,12 @@ class Notifier:
         self._thread.start()
 
     def begin_anew(self) -> None:
-        """Begin again from what the log keeps now: what was judged lately may not be there any more."""
+        """Begin again from what the log keeps now: what was judged lately may not be there any more.
+
+        Where nothing is left of what was judged, nothing is left of the events either: all there is has come since.
+        """
         with self._changed:
-            self._beginning = self._tops()
+            self._beginning = {}
             self._is_behind = True
             self._is_anew = True
             self._changed.notify()

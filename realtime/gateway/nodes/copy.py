@@ -49,6 +49,7 @@ class _News:
     stored: Sequence[Stored]
     channels: Sequence[ChannelAt]
     folded: Sequence[tuple[str, int]]
+    judgement: bytes
     size_bytes: int
 
 
@@ -125,10 +126,11 @@ class Copy:
         stored: Sequence[Stored] = (),
         channels: Sequence[ChannelAt] = (),
         folded: Sequence[tuple[str, int]] = (),
+        judgement: bytes = b"",
     ) -> None:
         """Keep what an entry of the feed tells."""
-        size = sum(len(one.accepted.raw) for one in stored)
-        self._put(_News(at, stored, channels, folded, size), size)
+        size = sum(len(one.accepted.raw) for one in stored) + len(judgement)
+        self._put(_News(at, stored, channels, folded, judgement, size), size)
 
     def drain(self, *, within_s: float = 5.0) -> None:
         """Wait until everything that was taken is kept."""
@@ -244,6 +246,8 @@ class Copy:
             self._file.add(rows)
         self._folds_wanted.update(inbox for inbox, _ in news.folded)
         self._file.learn(news.channels)
+        if news.judgement:
+            self._file.add_judgement(news.at[1], news.judgement)
 
     def _begin(self, overview: Overview, parting: Parting | None) -> None:
         file = self._file
@@ -260,6 +264,7 @@ class Copy:
         self._is_following = True
         self._has_hole = False
         self._side_token = None
+        self._side_due = 0.0
         self._floor = overview.seq
 
     def _publish(self) -> None:

@@ -45,6 +45,11 @@ STEPS: Final = (
         number INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, fork INTEGER NOT NULL, raw BLOB NOT NULL
     );
     """,
+    """
+    CREATE TABLE judgements (
+        number INTEGER PRIMARY KEY, seed TEXT NOT NULL, seq INTEGER NOT NULL, packed BLOB NOT NULL
+    );
+    """,
 )
 NOTHING_YET: Final = -1
 """As `solid` of a channel: not even its documents were read."""
@@ -206,8 +211,18 @@ class CopyFile:
             self.folded[channel] = offset
 
     def keep_side(self, side: Side) -> None:
-        """Keep side tables in place of those of before."""
+        """Keep side tables in place of those of before, and of the judgements those that aren't among them."""
         self._connection.execute("INSERT OR REPLACE INTO sides VALUES (1, ?)", (msgspec.msgpack.encode(side),))
+        self._connection.execute("DELETE FROM judgements WHERE seed <> ? OR seq <= ?", (side.seed, side.seq))
+
+    def add_judgement(self, seq: int, packed: bytes) -> None:
+        """Keep what was judged at a place in the feed: side tables are read now and then, inboxes are kept at once."""
+        row = (self.at.seed, seq, packed)
+        self._connection.execute("INSERT INTO judgements (seed, seq, packed) VALUES (?, ?, ?)", row)
+
+    def forget_judgements(self) -> None:
+        """Forget them: what they are about isn't there any more."""
+        self._connection.execute("DELETE FROM judgements")
 
     def drop_documents(self, channel: str, *, upto: int, but: Collection[str]) -> None:
         """Forget the documents up to an offset that Redis hasn't any more."""
@@ -221,8 +236,8 @@ class CopyFile:
 
     def forget_sides(self) -> None:
         """Forget what belongs to data that isn't there any more."""
-        self._connection.execute("DELETE FROM folds")
-        self._connection.execute("DELETE FROM sides")
+        for table in ("folds", "sides", "judgements"):
+            self._connection.execute(f"DELETE FROM {table}")  # noqa: S608
         self.folded = {}
 
     def part_ways(self, channel: str, *, fork: int) -> int:

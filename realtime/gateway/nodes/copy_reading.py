@@ -45,6 +45,11 @@ class Reading:
         found = self.connection.execute("SELECT side FROM sides").fetchone()
         return None if found is None else msgspec.msgpack.decode(found[0], type=Side)
 
+    def judgements(self) -> list[tuple[str, int, bytes]]:
+        """List what was judged since the side tables were read, in order: seed, place in the feed, judgement."""
+        rows = self.connection.execute("SELECT seed, seq, packed FROM judgements ORDER BY number")
+        return [(seed, seq, bytes(packed)) for seed, seq, packed in rows]
+
     def folds(self) -> list[tuple[str, int, bytes]]:
         """List the folds of inboxes."""
         return [

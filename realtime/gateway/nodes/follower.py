@@ -24,6 +24,7 @@ from realtime.gateway.nodes.own import OwnCommits, stored_of, told_of
 from realtime.gateway.nodes.reader import Reader
 from realtime.gateway.nodes.refill import Refill
 from realtime.gateway.nodes.replies import ChannelAt, Commit, Overview
+from realtime.gateway.nodes.scripts import blob
 from realtime.gateway.nodes.server import PUT_BACK, Server
 from realtime.gateway.records import Stored
 
@@ -212,7 +213,9 @@ class Follower:
             stored = told_of(commit, own=self._own.take(commit.node, commit.number), epoch=self._memory.epoch)
             self._memory.learn(commit.channels, commit.folded)
             if self._copy is not None:
-                self._copy.take(at, stored=stored, channels=commit.channels, folded=commit.folded)
+                self._copy.take(
+                    at, stored=stored, channels=commit.channels, folded=commit.folded, judgement=blob(commit.judgement)
+                )
             self._announce(stored)
             return
         if self._copy is not None:

@@ -81,6 +81,7 @@ class Late:
         if parting.is_all_lost:
             self._file.forget_sides()
         if count:
+            self._file.forget_judgements()
             _LOG.warning("%d events of this node's copy are looked for in Redis, and put back where missing", count)
         self._is_waiting = self._is_waiting or count > 0
         self._own_versions = {}

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from realtime.gateway import ledger as rules
 from realtime.gateway.nodes.copy_file import Kept, Side
 from realtime.gateway.nodes.copy_reading import Reading
@@ -28,6 +30,7 @@ _LOG: Final = logging.getLogger(__name__)
 _EVENTS: Final = 500
 _BYTES: Final = 1_048_576
 _FOLDS: Final = 100
+_JUDGEMENTS: Final = 100
 
 
 class Replaced(Exception):
@@ -64,12 +67,16 @@ class Refill:
             at = copy.at
             self._send("begin", at.seed, at.lineage, at.generation, at.term)
         side = copy.side()
-        if side is not None and (not is_tail or side.seq > adopted.seq):
+        known_to = (adopted.was, adopted.seq)
+        if side is not None and (not is_tail or (side.seed == adopted.was and side.seq > adopted.seq)):
             self._send("side", raw(side.packed))
+            known_to = (side.seed, side.seq)
         for part in _parts(copy.folds(), _FOLDS):
             self._send("folds", [(channel, offset, fold.decode()) for channel, offset, fold in part])
         known = self._tops()
         count = sum(self._fill_channel(copy, kept, known.get(name, 0), side) for name, kept in copy.channels.items())
+        for judged in _parts(_later(copy.judgements(), than=known_to, is_tail=is_tail), _JUDGEMENTS):
+            self._send("judgements", judged)
         is_whole = all(kept.solid >= kept.top for kept in copy.channels.values())
         self._send("finish", self._server.now_ms, secrets.token_hex(16), is_whole)
         _LOG.warning("Redis has everything again: %d events of %d channels were put back", count, len(copy.channels))
@@ -127,6 +134,14 @@ class Refill:
         request = [self._server.node, LEASE_MS, op, *what]
         if not self._server.run_now("fill", self._keys.for_filling(channel), request, bool):
             raise Replaced
+
+
+def _later(
+    judgements: list[tuple[str, int, bytes]], *, than: tuple[str | bool, int], is_tail: bool
+) -> list[msgspec.Raw]:
+    """Return those that aren't among what Redis knows up to a place in the feed of one seed."""
+    known_seed, known_seq = than
+    return [raw(packed) for seed, seq, packed in judgements if (seq > known_seq if seed == known_seed else not is_tail)]
 
 
 def _parts(rows: list[Any], size: int) -> Iterator[list[Any]]:

@@ -66,13 +66,17 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Commit(msgspec.Struct, array_like=True, frozen=True):
-    """What one commit has changed, as the feed tells it: whose it is, and what."""
+    """What one commit has changed, as the feed tells it: whose it is, and what.
+
+    `judgement` is what judging for notices keeps, as lua/_judging.lua takes it; an empty text where nothing was kept.
+    """
 
     node: str
     number: int
     events: list[Told]
     channels: list[ChannelAt]
     folded: list[tuple[str, int]]
+    judgement: msgspec.Raw = msgspec.Raw(b"\xa0")
 
 
 class PlaceOf(msgspec.Struct, array_like=True, frozen=True):

@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from realtime.config import Settings
 from realtime.gateway.inboxes import Inboxes
+from realtime.gateway.nodes.copy_file import FILE_NAME
 from realtime.gateway.nodes.lease import Lease
 from realtime.gateway.nodes.link import Link
 from realtime.gateway.nodes.log import RedisLog
@@ -66,7 +68,7 @@ def server() -> Iterator[RedisServer]:
 
 
 @contextmanager
-def place(server: RedisServer, *, leads: Leads | None = None) -> Iterator[Place]:
+def place(server: RedisServer, *, leads: Leads | None = None, copy_path: Path | None = None) -> Iterator[Place]:
     """Open a node over the server, and end it in order; by default it leads when it has the lease."""
     followers: list[Notifier] = []
     anew: list[int] = []
@@ -74,7 +76,7 @@ def place(server: RedisServer, *, leads: Leads | None = None) -> Iterator[Place]
     log = RedisLog.open(
         Link.of(Settings(redis_url=server.url, redis_prefix="nodes")), node=uid, retention_events=10_000,
         on_commit=lambda stored: _pass_on(followers, stored),
-        on_anew=lambda: _begin_anew(followers, anew),
+        on_anew=lambda: _begin_anew(followers, anew), copy_path=copy_path,
     )  # fmt: skip
     lease = Lease(log.server, NOTIFIER, node=uid)
     notifier = Notifier(log, DEFAULT_RULES, rights=Rights(), leads=leads or lease.is_held, now=lambda: NOON)
@@ -163,24 +165,55 @@ def test_who_leads_no_more_stops_at_once_and_begins_from_what_others_kept(server
 
 
 def test_after_a_flush_what_comes_is_judged_and_nothing_old(server: RedisServer) -> None:
-    """From the present tops, as at a first start; people are met anew, as their inboxes are gone, too."""
-    with place(server) as one:
-        until(one.lease.is_held)
+    """Also what comes before the notifier hears of it; people are met anew, as their inboxes are gone, too."""
+    turns = {"one": True}
+    with place(server, leads=lambda: turns["one"]) as one:
         one.meet("ann")
         one.delete(range(30))
         one.settle(30)
+        turns["one"] = False
         server.flush()
         one.log.append([accepted(number) for number in range(5)]).result(20)
         one.meet("ann")
-        until(one.lease.is_held)
         one.delete([100, 101])
+        until(lambda: one.anew)
+        turns["one"] = True
         one.settle(2)
         assert one.log.judged()["collection:orders"] <= 7
 
 
+def _kill(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
+@pytest.mark.parametrize("loses", [RedisServer.flush, _kill])
+def test_what_is_put_back_after_a_loss_is_told_once(
+    server: RedisServer, tmp_path: Path, loses: Callable[[RedisServer], None]
+) -> None:
+    """However soon after it was judged; its streams have other epochs then, by which notices are told apart."""
+    with place(server, copy_path=tmp_path / FILE_NAME) as one:
+        until(one.lease.is_held)
+        one.meet("ann")
+        for number in range(3):
+            one.delete(range(number * 10, number * 10 + 10))
+            one.settle(number * 10 + 10)
+            loses(server)
+            until(partial(_has_begun_anew, one, number + 1))
+        one.delete([100, 101])
+        one.settle(32)
+
+
+def _has_begun_anew(one: Place, times: int) -> bool:
+    return len(one.anew) >= times and one.log.trouble is None and one.lease.is_held()
+
+
 @pytest.mark.parametrize(("leader", "kept"), [("mine", 9), ("another's", 5)])
 def test_how_far_was_judged_is_kept_by_who_leads_and_only_rises(server: RedisServer, leader: str, kept: int) -> None:
-    """One who led before it may still be storing; where the channel itself has lost its newest, it falls."""
+    """One who led before it may still be storing. Where the channel itself has lost its newest, it falls.
+
+    What is beyond a channel's top was judged of what isn't there any more, and says nothing.
+    """
     with place(server, leads=lambda: False) as one:
         one.log.append([accepted(number) for number in range(10)]).result(20)
         one.log.append((), along=Along(judged={"collection:orders": 5}, notes={"n": b"old"})).result(20)
@@ -191,6 +224,8 @@ def test_how_far_was_judged_is_kept_by_who_leads_and_only_rises(server: RedisSer
         assert one.log.notes()["n"] == (b"new" if leader == "mine" else b"old")
         server.ask("DEL", "{nodes}:lease:notifier")
         one.log.append((), along=Along(judged={"collection:orders": 3})).result(20)
+        assert one.log.judged() == {"collection:orders": kept}
+        one.log.append((), along=Along(judged={"collection:orders": 11})).result(20)
         assert one.log.judged() == {"collection:orders": kept}
         server.ask("HSET", "{nodes}:judged", "collection:orders", "900")
         one.log.append((), along=Along(judged={"collection:orders": 8})).result(20)

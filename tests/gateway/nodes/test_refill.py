@@ -348,6 +348,29 @@ def test_what_is_kept_beside_the_log_comes_back_too(make_node: MakeNode, server:
     assert [(o.channel, o.offset) for o in one.log.owed_to("app")] == [(owed.channel, owed.offset)]
 
 
+@pytest.mark.parametrize("loses", [flush, kill])
+def test_what_was_judged_comes_back_with_what_it_was_told(
+    make_node: MakeNode, server: RedisServer, monkeypatch: pytest.MonkeyPatch, loses: Callable[[RedisServer], None]
+) -> None:
+    """Though small tables are read only now and then; of a note the newest, and none that was let go."""
+    monkeypatch.setattr("realtime.gateway.nodes.copy._SIDE_S", 1000.0)
+    one = make_node("one")
+    one.log.append([accepted(1)], along=Along(judged={ORDERS: 1}, notes={"old": b"1", "n": b"1"})).result(20)
+    seen = server.ask("HGET", "{nodes}:meta", "seq")
+    until(lambda: one.is_settled)
+    for number in (2, 3):
+        one.store(accepted(number))
+        along = Along(judged={ORDERS: number}, notes={"n": str(number).encode()}, gone=["old"])
+        one.log.append((), along=along).result(20)
+        if number == 2 and loses is kill:
+            server.ask("SAVE")
+    assert (_side(one) or 0) <= int(seen)
+    loses(server)
+    wait_anew(one)
+    assert one.log.judged() == {ORDERS: 3}
+    assert one.log.notes() == {"n": b"3"}
+
+
 def _side(node: Node) -> int | None:
     from realtime.gateway.nodes.copy_reading import Reading
 

@@ -8,6 +8,7 @@
 -- has told]; seq is where the feed is then, told or not.
 --#include _fence
 --#include _feed
+--#include _judging
 --#include _ledger
 local meta, feed, dups, tops, trims, counts, folds = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local judged, notes, refusals = KEYS[8], KEYS[9], KEYS[10]
@@ -24,18 +25,11 @@ end
 redis.call('HSET', meta, 'written', now)  -- and find out by it, before anything else, whether there is room
 
 local states, told, criticals = {}, {}, {}
-local PART = 1000
-
-local function in_parts(command, key, values)
-  for at = 1, #values, PART do
-    redis.call(command, key, unpack(values, at, math.min(at + PART - 1, #values)))
-  end
-end
 
 -- Reads fields of a hash into a table, as numbers: all that is looked up is asked for at once, since each call costs.
 local function look_up(key, fields, into, read)
-  for at = 1, #fields, PART do
-    local last = math.min(at + PART - 1, #fields)
+  for at = 1, #fields, AT_ONCE do
+    local last = math.min(at + AT_ONCE - 1, #fields)
     for number, value in ipairs(redis.call('HMGET', key, unpack(fields, at, last))) do
       into[fields[at + number - 1]] = value and read(value) or false
     end
@@ -210,20 +204,6 @@ if along then
       folded[#folded + 1] = {fold[1], fold[2]}
     end
   end
-  -- A node that was stopped or cut off may not know yet that another one judges now, and has gone on from there.
-  local leader = redis.call('GET', lease)
-  if not leader or leader == bounds[1] then
-    for channel, offset in pairs(along[2]) do
-      local kept, top = tonumber(redis.call('HGET', judged, channel)), tonumber(redis.call('HGET', tops, channel)) or 0
-      if not kept or offset > kept or kept > top then
-        redis.call('HSET', judged, channel, text(offset))
-      end
-    end
-    for name, value in pairs(along[3]) do
-      redis.call('HSET', notes, name, value)
-    end
-    in_parts('HDEL', notes, along[4])
-  end
 end
 
 local touched = {}
@@ -235,6 +215,15 @@ for number, state in ipairs(states) do
     trim(state, channels[number][2], channels[number][3])
     touched[#touched + 1] = {state.name, state.top, state.trimmed, count}
   end
+end
+
+-- A node that was stopped or cut off may not know yet that another one judges now, and has gone on from there.
+local judgement = ''
+local leader = along and redis.call('GET', lease)
+if along and (not leader or leader == bounds[1]) and (next(along[2]) or next(along[3]) or #along[4] > 0) then
+  local one = {along[2], along[3], along[4]}
+  keep_judgement(judged, notes, tops, one)
+  judgement = cmsgpack.pack(one)
 end
 
 if #refused > 0 then
@@ -250,9 +239,9 @@ if #criticals > 0 then
   owe(ledger, meta, criticals, bounds[4], now_ms, buried)
 end
 
-local has_told = #told > 0 or #folded > 0
+local has_told = #told > 0 or #folded > 0 or judgement ~= ''
 if has_told then
-  tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded}), bounds[5])
+  tell(meta, feed, 'events', cmsgpack.pack({bounds[1], bounds[2], told, touched, folded, judgement}), bounds[5])
 end
 local known = redis.call('HMGET', meta, 'seq', 'seed')
 return cmsgpack.pack({tonumber(known[1]), known[2], results, buried, has_told})

@@ -3,6 +3,7 @@
 -- criticals, places, owed, dead, then stream, documents, ids, gone of the channel that it is about.
 -- Request: [node, lease in ms, op, ...]. Reply: whether it is still this node that fills.
 --#include _fence
+--#include _judging
 --#include _ledger
 --#include _documents
 --#include _adopt
@@ -16,12 +17,6 @@ if redis.call('GET', filler) ~= node or redis.call('HGET', meta, 'refill') ~= ru
 end
 redis.call('HSET', meta, 'filling', node)  -- and find out by it, before anything else, whether there is room
 redis.call('SET', filler, node, 'PX', lease_ms)
-
-local function in_parts(command, key, values)
-  for at = 1, #values, 1000 do
-    redis.call(command, key, unpack(values, at, math.min(at + 999, #values)))
-  end
-end
 
 local function state_of(name)
   return {
@@ -128,6 +123,13 @@ function ops.side(packed)
     else
       in_parts('HSET', key, side[at])
     end
+  end
+end
+
+-- What was judged since, in order; after the events, so that it is known how far there is something to judge.
+function ops.judgements(all)
+  for _, packed in ipairs(all) do
+    keep_judgement(KEYS[11], KEYS[12], tops, cmsgpack.unpack(packed))
   end
 end
 
