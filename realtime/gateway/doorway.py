@@ -1,4 +1,4 @@
-"""The one door into uvicorn: bounds its bare TCP connections, which no route ever sees, and keeps who really connected.
+"""The door into uvicorn's HTTP: bounds bare TCP connections, which no route ever sees, and keeps who really connected.
 
 A connection that says nothing, or says its headers byte by byte, costs a file descriptor and reaches no handler; some
 thousands of them would keep everybody out. So each address may have so many, and a request's head has to be there in
@@ -21,6 +21,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from realtime.hub.gate import Gate
 from realtime.hub.peers import REAL_CLIENT, network_of
+from realtime.hub.straight import SERVER_SEND
 from realtime.metrics import LIMITED
 
 HEAD_WITHIN_S: Final = 10.0
@@ -160,12 +161,13 @@ def _is_sending(protocol: Any) -> bool:
 
 
 class _Remembering(ProxyHeadersMiddleware):
-    """uvicorn's belief in who is on this machine, but what was there before is kept for us."""
+    """uvicorn's belief in who is on this machine, but what was there before is kept for us, and the bare way out."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Remember the client, then do as before."""
+        """Remember the client and `send`, then do as before."""
         if scope["type"] != "lifespan":
             scope[REAL_CLIENT] = scope.get("client")
+            scope[SERVER_SEND] = send
         await super().__call__(scope, receive, send)
 
 

@@ -23,6 +23,7 @@ from realtime.gateway.doorway import Doorway, hush, make_room
 from realtime.gateway.exposure import check_exposure
 from realtime.gateway.facade import Gateway
 from realtime.gateway.formats import check_formats
+from realtime.hub.straight import remembering
 from realtime.logs import server_level
 
 _LOG: Final = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_listening: Call
     hush()
     doorway = Doorway(gateway.gate)
     config = uvicorn.Config(
-        Starlette(routes=gateway.routes()), lifespan="off", access_log=False,
+        remembering(Starlette(routes=gateway.routes())), lifespan="off", access_log=False,
         log_level=server_level(settings.log_level), log_config=None,
         timeout_graceful_shutdown=_GRACE_S, ws_max_size=settings.max_body_bytes + 65_536, ws_per_message_deflate=False,
         http=doorway.protocol(), proxy_headers=False,

@@ -43,17 +43,19 @@ class Backlog:
         self.size_bytes += outgoing.size_bytes + WRAPPING_BYTES
         return self.size_bytes <= self.limit_bytes or len(self._lines) == 1  # a single one has to go somehow
 
-    def take(self, *, limit_bytes: int) -> str:
-        """Remove the oldest lines, at least one and about `limit_bytes` of them, as one message; "" for none."""
-        texts: list[str] = []
+    def take(self, *, limit_bytes: int) -> Outgoing:
+        """Remove the oldest lines, at least one and about `limit_bytes` of them, as one message; empty for none."""
+        lines: list[bytes] = []
         taken_bytes = 0
         while self._lines and taken_bytes < limit_bytes:
             outgoing = self._forget(next(iter(self._lines)))
             if outgoing.supersedes is not None:
                 del self._latest[outgoing.supersedes]
-            texts.append(outgoing.text)
+            if not self._lines and not lines:
+                return outgoing  # alone, it is the very one that others are sent, too
+            lines.append(outgoing.line)
             taken_bytes += outgoing.size_bytes
-        return "\n".join(texts)
+        return Outgoing(b"\n".join(lines))
 
     def clear(self) -> None:
         """Forget everything."""

@@ -22,6 +22,7 @@ from realtime.hub.gate import Seat
 from realtime.hub.outgoing import outgoing_publication, outgoing_reply, raw_line
 from realtime.hub.ports import Backend, Joined, Others, OutPublication, Peer
 from realtime.hub.session import Session
+from realtime.hub.straight import straight_of
 from realtime.hub.tally import Tally
 from realtime.hub.writer import LOST, Writer
 from realtime.metrics import COALESCED, SLOW_CLOSED
@@ -75,8 +76,9 @@ class Connection:
         self.session = session
         self.peer = peer
         self.writer = Writer(
-            websocket.send, tally=tally, limit_bytes=queue_bytes, on_slow=self.be_slow, on_lost=self._lost
-        )
+            websocket.send, tally=tally, limit_bytes=queue_bytes, on_slow=self.be_slow, on_lost=self._lost,
+            straight=straight_of(websocket.scope),
+        )  # fmt: skip
         self._door = door
         self._seat = seat
         self._tally = tally

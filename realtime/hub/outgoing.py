@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from realtime.hub.ports import OutPublication
+from realtime.hub.straight import text_frame
 from realtime.protocol.frames import NO_DATA, Publication, Push, Raw, Reply, encode
 
 WRAPPING_BYTES: Final = 100
@@ -16,18 +17,32 @@ WRAPPING_BYTES: Final = 100
 class Outgoing:
     """One line of the wire, ready to be sent to any number of sockets.
 
-    `message` is the ASGI message, shared by all sends. `supersedes` is set where a later one with the same value may
-    replace this one in a queue.
+    `supersedes` is set where a later one with the same value may replace this one in a queue.
     """
 
-    __slots__ = ("message", "offset", "size_bytes", "supersedes", "text")
+    __slots__ = ("_frame", "_message", "line", "offset", "size_bytes", "supersedes")
 
     def __init__(self, line: bytes, *, offset: int = 0, supersedes: tuple[str, str] | None = None) -> None:
-        self.text = line.decode()
+        self.line = line
         self.size_bytes = len(line)
         self.offset = offset
         self.supersedes = supersedes
-        self.message: dict[str, Any] = {"type": "websocket.send", "text": self.text}
+        self._frame: bytes | None = None
+        self._message: dict[str, Any] | None = None
+
+    @property
+    def frame(self) -> bytes:
+        """Return the WebSocket's frame, made once and shared by all sockets that take it as it is."""
+        if self._frame is None:
+            self._frame = text_frame(self.line)
+        return self._frame
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """Return the ASGI message, made once and shared by all other sends."""
+        if self._message is None:
+            self._message = {"type": "websocket.send", "text": self.line.decode()}
+        return self._message
 
 
 def outgoing_reply(reply: Reply) -> Outgoing:

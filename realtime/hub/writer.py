@@ -2,9 +2,10 @@
 
 No protocol in here. Threads: the event loop's.
 
-With the app's own server (uvicorn, websockets-sansio) a send that the transport accepts never suspends, so `write` runs
-the coroutine's first step itself and no task is made or switched to. Only a send that does suspend, because the peer is
-slow, gets a task, which then drains what gathered meanwhile.
+Where there is a straight way (straight.py) the transport is given the frame itself. Else, and where that way is barred
+because the peer is slow, ASGI's `send` is called. With uvicorn one that the transport accepts never suspends, so the
+coroutine's first step is run here, and no task is made or switched to. Only a send that does suspend gets a task, which
+then drains what gathered meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from realtime.hub.backlog import Backlog
 from realtime.hub.outgoing import WRAPPING_BYTES, Outgoing
+from realtime.hub.straight import Straight
 from realtime.hub.tally import Tally
 
 BATCH_BYTES: Final = 131_072
@@ -54,13 +56,23 @@ class _Rest(Awaitable[None]):
 class Writer:
     """Sends lines to one socket in order."""
 
-    __slots__ = ("_blocked", "_on_lost", "_on_slow", "_send", "_sending_bytes", "_tally", "_turn", "backlog")
+    __slots__ = (
+        "_blocked", "_on_lost", "_on_slow", "_send", "_sending_bytes", "_straight", "_tally", "_turn", "backlog",
+    )  # fmt: skip
 
     def __init__(
-        self, send: Send, *, tally: Tally, limit_bytes: int, on_slow: Callable[[], None], on_lost: Callable[[], None]
+        self,
+        send: Send,
+        *,
+        tally: Tally,
+        limit_bytes: int,
+        on_slow: Callable[[], None],
+        on_lost: Callable[[], None],
+        straight: Straight | None = None,
     ) -> None:
         self.backlog = Backlog(limit_bytes=limit_bytes)
         self._send = send
+        self._straight = straight
         self._tally = tally
         self._on_slow = on_slow
         self._on_lost = on_lost
@@ -78,9 +90,9 @@ class Writer:
 
         Returns True when the line waits for `flush`.
         """
-        if self._blocked is None and self._turn != turn and not self.backlog:
+        if self._blocked is None and self._turn != turn and not self.backlog.size_bytes:
             self._turn = turn
-            self._begin(outgoing.message, outgoing.size_bytes)
+            self._begin(outgoing)
             return False
         return self.later(outgoing)
 
@@ -98,8 +110,7 @@ class Writer:
     def flush(self) -> None:
         """Send what waits, several lines in one message."""
         while self.backlog and self._blocked is None:
-            text = self.backlog.take(limit_bytes=BATCH_BYTES)
-            self._begin({"type": "websocket.send", "text": text}, len(text))
+            self._begin(self.backlog.take(limit_bytes=BATCH_BYTES))
 
     def stop(self) -> None:
         """Forget what waits, and the send that waits for the peer."""
@@ -107,9 +118,11 @@ class Writer:
         if self._blocked is not None:
             self._blocked.cancel()
 
-    def _begin(self, message: dict[str, Any], size_bytes: int) -> None:
-        self._tally.bytes_out += size_bytes
-        sending = self._send(message)
+    def _begin(self, outgoing: Outgoing) -> None:
+        self._tally.bytes_out += outgoing.size_bytes
+        if self._straight is not None and self._straight(outgoing.frame):
+            return
+        sending = self._send(outgoing.message)
         try:
             waits_for = sending.send(None)
         except StopIteration:
@@ -118,17 +131,17 @@ class Writer:
             self.backlog.clear()
             self._on_lost()
             return
-        self._sending_bytes = size_bytes + WRAPPING_BYTES
+        self._sending_bytes = outgoing.size_bytes + WRAPPING_BYTES
         self._blocked = asyncio.create_task(self._drain(_Rest(sending, waits_for)))
 
     async def _drain(self, rest: _Rest) -> None:
         try:
             await rest
             while self.backlog:
-                text = self.backlog.take(limit_bytes=BATCH_BYTES)
-                self._sending_bytes = len(text) + WRAPPING_BYTES
-                self._tally.bytes_out += len(text)
-                await self._send({"type": "websocket.send", "text": text})
+                outgoing = self.backlog.take(limit_bytes=BATCH_BYTES)
+                self._sending_bytes = outgoing.size_bytes + WRAPPING_BYTES
+                self._tally.bytes_out += outgoing.size_bytes
+                await self._send(outgoing.message)
         except LOST:
             self.backlog.clear()
             self._on_lost()

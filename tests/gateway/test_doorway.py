@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from websockets.asyncio.client import connect
+from websockets.sync.client import connect as connect_now
 
 from realtime.config import Settings
 from realtime.gateway.doorway import Doorway, make_room
@@ -179,15 +180,20 @@ import asyncio, socket, sys
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from realtime.gateway.doorway import Doorway
 from realtime.hub.gate import Gate, Quotas
+from realtime.hub.straight import straight_of
 gate = Gate(quotas=Quotas(connections_per_address=4))
 async def page(request):
     return JSONResponse([gate.peer_of(request.scope).address, request.client.host])
-app = Starlette(routes=[Route("/", page)])
+async def ask(websocket):
+    await websocket.accept()
+    await websocket.send_text("none" if straight_of(websocket.scope) is None else "there")
+    await websocket.close()
+app = Starlette(routes=[Route("/", page), WebSocketRoute("/ws", ask)])
 listener = socket.create_server(("127.0.0.1", 0))
-config = uvicorn.Config(app, lifespan="off", log_level="warning")
+config = uvicorn.Config(app, lifespan="off", log_level="warning", ws_per_message_deflate=False)
 Doorway(gate).install()
 print(listener.getsockname()[1], flush=True)
 uvicorn.Server(config).run([listener])
@@ -203,6 +209,10 @@ def test_a_server_that_isnt_ours_is_guarded_too() -> None:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
             connection.request("GET", "/", headers={"X-Forwarded-For": "203.0.113.9:77"})
             assert connection.getresponse().read() == b'["127.0.0.1","203.0.113.9"]'
+            connection.close()
+            with connect_now(f"ws://127.0.0.1:{port}/ws") as asked:
+                assert asked.recv() == "there"  # the hub finds its way past what is put around it
+            connection.connect()
             idle = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(3)]
             surplus = socket.create_connection(("127.0.0.1", port), timeout=10)
             with surplus, suppress(ConnectionError):

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from realtime.hub import Granted, Hub, Joined, Member, OutPublication, Peer
+from realtime.hub.straight import remembering
 from realtime.protocol.codes import ErrorCode, refuse
 from realtime.protocol.frames import (
     ConnectRequest,
@@ -196,12 +197,13 @@ async def running(app: ASGIApp) -> AsyncIterator[tuple[str, uvicorn.Server]]:
 
 
 @asynccontextmanager
-async def serving(**options: Any) -> AsyncIterator[Served]:
-    """Serve a hub over `Streams`."""
+async def serving(*, is_straight: bool = True, **options: Any) -> AsyncIterator[Served]:
+    """Serve a hub over `Streams`; with `is_straight` it finds the straight way to a socket, as in the app."""
     backend = Streams()
     hub = backend.hub = Hub(backend, **({"name": "test"} | options))
     routes: list[BaseRoute] = [WebSocketRoute("/ws", hub.serve)]
-    async with running(Starlette(routes=routes)) as (address, server):
+    app = Starlette(routes=routes)
+    async with running(remembering(app) if is_straight else app) as (address, server):
         yield Served(f"ws://{address}/ws", hub, backend, server)
         await hub.shutdown()
 

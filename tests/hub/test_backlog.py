@@ -16,11 +16,18 @@ def test_lines_leave_in_order_as_one_message() -> None:
     for text in (b"1", b"2", b"3"):
         assert backlog.add(Outgoing(text))
     assert len(backlog) == 3
-    assert backlog.take(limit_bytes=2) == "1\n2"
-    assert backlog.take(limit_bytes=2) == "3"
-    assert backlog.take(limit_bytes=2) == ""
+    assert backlog.take(limit_bytes=2).line == b"1\n2"
+    assert backlog.take(limit_bytes=2).line == b"3"
+    assert backlog.take(limit_bytes=2).line == b""
     assert backlog.size_bytes == 0
     assert not backlog
+
+
+def test_a_line_alone_leaves_as_it_is() -> None:
+    """So what everybody is sent alone is framed once, not once for each."""
+    backlog, line = Backlog(limit_bytes=10_000), Outgoing(b"1")
+    backlog.add(line)
+    assert backlog.take(limit_bytes=9999) is line
 
 
 def test_more_than_may_wait_is_told() -> None:
@@ -39,7 +46,7 @@ def test_a_later_update_supersedes_an_undelivered_one() -> None:
         backlog.add(outgoing_publication("c", OutPublication(value, key=key, can_coalesce=True, offset=offset)))
     backlog.add(outgoing_publication("c", OutPublication(b"5", key="a")))
     assert backlog.coalesced == 1
-    values = [line.split('"data":')[1][0] for line in backlog.take(limit_bytes=9999).split("\n")]
+    values = [line.split('"data":')[1][0] for line in backlog.take(limit_bytes=9999).line.decode().split("\n")]
     assert values == ["2", "3", "4", "5"]
 
 
@@ -51,7 +58,7 @@ def test_the_newest_of_every_key_is_always_delivered(moves: list[tuple[str, int]
     taken: list[tuple[str, int]] = []
 
     def take(limit_bytes: int) -> None:
-        for line in filter(None, backlog.take(limit_bytes=limit_bytes).split("\n")):
+        for line in filter(None, backlog.take(limit_bytes=limit_bytes).line.decode().split("\n")):
             key, value = line.split("=")
             taken.append((key, int(value)))
 

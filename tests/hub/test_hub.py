@@ -418,4 +418,4 @@ async def opened(served: Served) -> Wire:
 
 def test_an_empty_reply_is_the_ping() -> None:
     """`{}` on the wire."""
-    assert outgoing_reply(Reply()).text == "{}"
+    assert outgoing_reply(Reply()).line == b"{}"
