@@ -56,8 +56,8 @@ class Fanout:
         """List the groups of those who are in a channel or joining it."""
         return self._channels.get(channel, {}).keys()
 
-    def broadcast(self, channel: str, outgoing: Outgoing, *, group: str = "") -> int:
-        """Give a line to every subscriber of a group; returns to how many."""
+    def broadcast(self, channel: str, outgoing: Outgoing, *, group: str = "", may_wait: bool = False) -> int:
+        """Give a line to every subscriber of a group; returns to how many. `may_wait`: see `send`."""
         members = self._channels.get(channel, {}).get(group)
         if not members:
             return 0
@@ -69,7 +69,8 @@ class Fanout:
                     connection.be_slow()
             elif offset == 0 or offset > subscription.floor:
                 count += 1
-                if connection.writer.write(outgoing, turn):
+                writer = connection.writer
+                if writer.later(outgoing) if may_wait else writer.write(outgoing, turn):
                     self._behind[connection] = None
         return count
 

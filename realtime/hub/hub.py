@@ -126,11 +126,14 @@ class Hub:
             if not self._connections:
                 self._tally.tell(waiting=0)  # nobody ticks any more
 
-    def broadcast(self, channel: str, publication: OutPublication, *, group: str = "") -> None:
-        """Send a publication to every subscriber of a group; encoded once, and not at all when there is none."""
+    def broadcast(self, channel: str, publication: OutPublication, *, group: str = "", may_wait: bool = False) -> None:
+        """Send a publication to every subscriber of a group; encoded once, and not at all when there is none.
+
+        `may_wait`: more will follow in this turn of the loop, let them go together.
+        """
         if group in self._fanout.groups(channel):
             outgoing = self._encoded(channel, publication)
-            self._deliveries.inc(self._fanout.broadcast(channel, outgoing, group=group))
+            self._deliveries.inc(self._fanout.broadcast(channel, outgoing, group=group, may_wait=may_wait))
 
     def groups(self, channel: str) -> Collection[str]:
         """List the groups of those who are in a channel or joining it."""

@@ -73,12 +73,12 @@ class LiveBackend:
                 self._judge(member, person)
 
     def cast(self, channel: str, data: bytes) -> None:
-        """Send a publication to every visible tab that shows the channel."""
+        """Send a publication to every visible tab that shows the channel; those of one turn go together."""
         if self._hub is None:
             return
         publication = OutPublication(data, key=channel, can_coalesce=True)
         if not self._hidden.get(channel):
-            self._hub.broadcast(channel, publication)
+            self._hub.broadcast(channel, publication, may_wait=True)
             return
         for member in list(self._hub.subscribers(channel)):
             if _is_sent(tab_of(member), channel):

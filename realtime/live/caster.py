@@ -13,6 +13,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -86,6 +87,7 @@ class Caster:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._send: Callable[[str, bytes, float], None] | None = None
+        self._hand_over: Callable[[], None] = _nothing
 
     # What pages and tabs ask
 
@@ -150,17 +152,27 @@ class Caster:
     def start(self, loop: asyncio.AbstractEventLoop, *, publish: Publish) -> None:
         """Begin casting; `publish(channel, data)` is called on `loop`, in order, never while a lock is held."""
 
-        def published(channel: str, data: bytes, began: float) -> None:
-            publish(channel, data)
-            PULSE.note(PUSHES, self._timer() - began)
+        waiting: deque[tuple[str, bytes, float]] = deque()
 
-        def send(channel: str, data: bytes, began: float) -> None:
+        def publish_waiting() -> None:
+            while waiting:
+                channel, data, began = waiting.popleft()
+                publish(channel, data)
+                PULSE.note(PUSHES, self._timer() - began)
+
+        def hand_over() -> None:
             try:
-                loop.call_soon_threadsafe(published, channel, data, began)
+                if waiting:
+                    loop.call_soon_threadsafe(publish_waiting)
             except RuntimeError:
                 self._stopping.set()  # the loop is closed: nobody is left to send to
 
-        self._send = send
+        def send(channel: str, data: bytes, began: float) -> None:
+            waiting.append((channel, data, began))
+            if threading.current_thread() is not self._thread:  # it hands over what a pass has made together
+                hand_over()
+
+        self._send, self._hand_over = send, hand_over
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="tideboard-caster", daemon=True)
         self._thread.start()
@@ -182,6 +194,7 @@ class Caster:
             except Exception:  # the driver loop's one broad net: a page must not go stale for good
                 _log.exception("The caster stumbled; it goes on")
                 wait_s = _LONGEST_WAIT_S
+            self._hand_over()
             self._stopping.wait(_BREATH_S)
 
     def step(self, topics: frozenset[str], *, now: float) -> float:
@@ -235,7 +248,7 @@ class Caster:
             publication = casting.take(encoded, seen=seen, now=now, version=lambda: next(self._versions))
             spent = self._timer() - began
             casting.spent(spent)
-            # Handing over under the lock keeps versions in order; it only puts a call into the loop's queue.
+            # Sending under the lock keeps versions in order; it only puts the publication into a queue.
             if publication is not None and casting.followers and self._send is not None:
                 self._send(casting.channel, publication, began)
         VIEW_RENDERS.labels(casting.view.name).inc()
@@ -266,3 +279,7 @@ class Caster:
         for index, casting in enumerate(unused):
             if index < too_many or now - casting.touched_at > _KEEP_UNUSED_S:
                 del self._castings[casting.channel]
+
+
+def _nothing() -> None:
+    """Hand nothing over: nobody listens yet."""

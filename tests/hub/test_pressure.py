@@ -9,6 +9,8 @@ import time
 import weakref
 from contextlib import AsyncExitStack
 
+import pytest
+
 from realtime.hub import Member, OutPublication
 from realtime.metrics import REGISTRY
 from realtime.protocol.codes import DisconnectCode
@@ -97,10 +99,13 @@ async def test_a_burst_goes_out_in_few_messages() -> None:
         assert len(wire.messages) == 2
 
 
+@pytest.mark.parametrize("is_straight", [True, False])
 @in_loop
-async def test_a_frozen_client_delays_nobody_and_is_closed_as_slow() -> None:
-    """Its queue is bounded; the others get everything at once."""
-    async with serving(name="frozen", queue_bytes=200_000) as served, dialled(served.url) as wire:
+async def test_a_frozen_client_delays_nobody_and_is_closed_as_slow(is_straight: bool) -> None:
+    """Its queue is bounded; the others get everything at once. By the straight way as by ASGI."""
+    name = f"frozen {is_straight}"
+    serves = serving(name=name, queue_bytes=200_000, is_straight=is_straight)
+    async with serves as served, dialled(served.url) as wire:
         await wire.ask("subscribe", channel="a")
         frozen = Frozen(served)
         await frozen.subscribe("a")
@@ -115,7 +120,7 @@ async def test_a_frozen_client_delays_nobody_and_is_closed_as_slow() -> None:
             if len(served.hub.subscribers("a")) == 1:
                 break
         assert len(served.hub.subscribers("a")) == 1
-        assert counted("tideboard_slow_closed", "frozen") == 1
+        assert counted("tideboard_slow_closed", name) == 1
         assert worst_s < 1.0
         await frozen.read_until(DisconnectCode.SLOW)
         frozen.close()
@@ -159,6 +164,19 @@ async def test_one_frozen_client_among_two_hundred_costs_the_others_nothing() ->
         await frozen.read_until(DisconnectCode.SLOW)
         frozen.close()
         assert len(served.hub.subscribers("a")) == others
+
+
+@in_loop
+async def test_what_may_wait_goes_together_when_the_turn_ends() -> None:
+    """The publications of several channels, in the order they were given, as one message."""
+    async with serving() as served, dialled(served.url) as wire:
+        for channel in "abc":
+            await wire.ask("subscribe", channel=channel)
+        wire.messages.clear()
+        for number, channel in enumerate("abca"):
+            served.hub.broadcast(channel, OutPublication(b"%d" % number), may_wait=True)
+        assert [(await wire.publication())["data"] for _ in range(4)] == [0, 1, 2, 3]
+        assert len(wire.messages) == 1
 
 
 @in_loop

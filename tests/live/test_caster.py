@@ -251,6 +251,37 @@ def test_the_thread_hears_the_store_and_speaks_on_the_loop() -> None:
     assert [each["full"]["number"] for each in heard] == [1, 2]
 
 
+def test_the_publications_of_a_pass_are_handed_over_together() -> None:
+    """In one turn of the loop, so that a tab with several panels is sent one message, not one for each."""
+    asyncio.run(_one_turn())
+
+
+async def _one_turn() -> None:
+    store, loop = FakeStore(), asyncio.get_running_loop()
+    ticks = iter(range(10_000))
+    caster = caster_of(store, lambda: 1_000.0 + next(ticks))
+    channels = [caster.follow(one_number, {"pad": size}) for size in range(4)]
+    for size in range(4):
+        caster.full(one_number, {"pad": size})
+    turns: list[list[str]] = [[]]
+    done = asyncio.Event()
+
+    def publish(channel: str, _data: bytes) -> None:
+        if not turns[-1]:
+            loop.call_soon(turns.append, [])
+        turns[-1].append(channel)
+        if len(turns[-1]) == len(channels):
+            done.set()
+
+    caster.start(loop, publish=publish)
+    try:
+        store.put("a", 1)
+        await asyncio.wait_for(done.wait(), 5)
+    finally:
+        await asyncio.to_thread(caster.stop)
+    assert sorted(turns[0]) == sorted(channels)
+
+
 def test_the_thread_survives_a_stumble(caplog: pytest.LogCaptureFixture) -> None:
     """One exception in a pass is logged, and the next pass comes."""
     store = FakeStore()
