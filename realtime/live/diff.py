@@ -20,9 +20,11 @@ Json: TypeAlias = Any
 Step: TypeAlias = list[Any]
 Patch: TypeAlias = list[Step]
 Path: TypeAlias = tuple[str | int, ...]
+Key: TypeAlias = bytes | str | int
 
 _ENCODE: Final = msgspec.json.Encoder().encode
 _CANDIDATES: Final = 8
+_MOST_SLID: Final = 8
 _SHORTEST_COPY: Final = 3  # a copy of fewer plain values is longer than the values themselves
 
 
@@ -41,7 +43,8 @@ def _steps(old: Json, new: Json, path: Path) -> Iterator[Step]:
     if old is new:
         return
     if isinstance(old, dict) and isinstance(new, dict):
-        if not _is_same(old, new):  # one look at a chart's layout, say, instead of one at each of its leaves
+        # One look at a chart's layout, say, instead of one at each of its leaves. What Python finds different is.
+        if old != new or not _is_same(old, new):
             yield from _object_steps(old, new, path)
     elif _are_both_containers(old, new):
         yield from _array_steps(old, new, path)
@@ -62,10 +65,10 @@ def _object_steps(old: dict[str, Json], new: dict[str, Json], path: Path) -> Ite
 
 def _array_steps(old: Sequence[Json], new: Sequence[Json], path: Path) -> Iterator[Step]:
     """Go into the elements when they kept their places, else say where each one comes from."""
-    old_keys, new_keys = _keys(old), _keys(new)
+    old_keys, new_keys = _keys(old, new)
     if old_keys == new_keys:
         return
-    runs = _runs(new, old_keys, new_keys)
+    runs = _slide(new, old_keys, new_keys) or _runs(new, old_keys, new_keys)
     has_moved = any(start != place for start, place in _copies(runs))
     if len(old) == len(new) and not has_moved and any(isinstance(value, dict | list | tuple) for value in new):
         for index, (before, after) in enumerate(zip(old, new, strict=True)):
@@ -75,8 +78,20 @@ def _array_steps(old: Sequence[Json], new: Sequence[Json], path: Path) -> Iterat
         yield ["r", list(path), runs]
 
 
-def _runs(new: Sequence[Json], old_keys: Sequence[bytes], new_keys: Sequence[bytes]) -> list[list[Any]]:
-    places: dict[bytes, list[int]] = {}
+def _slide(new: Sequence[Json], old_keys: Sequence[Key], new_keys: Sequence[Key]) -> list[list[Any]] | None:
+    """Say how a window moved on: all but a few values are an end of the old array. None when it did something else."""
+    for count in range(min(len(old_keys), len(new_keys)), max(len(new_keys) - _MOST_SLID, _SHORTEST_COPY) - 1, -1):
+        fresh = len(new_keys) - count
+        start = len(old_keys) - count
+        if new_keys[0] == old_keys[start] and new_keys[:count] == old_keys[start:]:
+            return [[start, count], [list(new[count:])]] if fresh else [[start, count]]
+        if new_keys[fresh] == old_keys[0] and new_keys[fresh:] == old_keys[:count]:
+            return [[list(new[:fresh])], [0, count]] if fresh else [[0, count]]
+    return None
+
+
+def _runs(new: Sequence[Json], old_keys: Sequence[Key], new_keys: Sequence[Key]) -> list[list[Any]]:
+    places: dict[Key, list[int]] = {}
     for index, key in enumerate(old_keys):
         places.setdefault(key, []).append(index)
     runs: list[list[Any]] = []
@@ -84,7 +99,7 @@ def _runs(new: Sequence[Json], old_keys: Sequence[bytes], new_keys: Sequence[byt
     shift = index = 0
     while index < len(new):
         start, count = _longest_copy(places.get(new_keys[index], ()), index, shift, old_keys, new_keys)
-        if count == 0 or (count < _SHORTEST_COPY and not _is_worth_copying(new_keys, index, count)):
+        if count == 0 or (count < _SHORTEST_COPY and not _is_worth_copying(new, index, count)):
             fresh.append(new[index])
             index += 1
             continue
@@ -100,7 +115,7 @@ def _runs(new: Sequence[Json], old_keys: Sequence[bytes], new_keys: Sequence[byt
 
 
 def _longest_copy(
-    starts: Sequence[int], index: int, shift: int, old_keys: Sequence[bytes], new_keys: Sequence[bytes]
+    starts: Sequence[int], index: int, shift: int, old_keys: Sequence[Key], new_keys: Sequence[Key]
 ) -> tuple[int, int]:
     """Find where in the old array the longest run from `index` on comes from; the present shift is tried first."""
     best_start = best = 0
@@ -117,8 +132,8 @@ def _longest_copy(
     return best_start, best
 
 
-def _is_worth_copying(keys: Sequence[bytes], index: int, count: int) -> bool:
-    return sum(len(key) for key in keys[index : index + count]) > 12
+def _is_worth_copying(values: Sequence[Json], index: int, count: int) -> bool:
+    return sum(len(_ENCODE(value)) for value in values[index : index + count]) > 12
 
 
 def _copies(runs: list[list[Any]]) -> Iterator[tuple[int, int]]:
@@ -132,8 +147,12 @@ def _copies(runs: list[list[Any]]) -> Iterator[tuple[int, int]]:
             place += len(run[0])
 
 
-def _keys(values: Sequence[Json]) -> list[bytes]:
-    return [_ENCODE(value) for value in values]
+def _keys(old: Sequence[Json], new: Sequence[Json]) -> tuple[Sequence[Key], Sequence[Key]]:
+    """Return what tells the elements of two arrays apart: themselves, where Python's equality is that of JSON."""
+    kinds = set(map(type, old)) | set(map(type, new))
+    if isinstance(old, list) and isinstance(new, list) and (kinds == {str} or kinds == {int}):
+        return old, new
+    return [_ENCODE(value) for value in old], [_ENCODE(value) for value in new]
 
 
 def _is_same(old: Json, new: Json) -> bool:

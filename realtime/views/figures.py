@@ -92,11 +92,12 @@ def zone_of(name: str | None) -> tzinfo:
 
 def local_times(moments: list[float], *, zone: str | None) -> list[str]:
     """Write unix seconds as local times without an offset: Plotly's date axis knows no zones, so the axis names it."""
-    place = zone_of(zone)
-    return [
-        datetime.fromtimestamp(moment, place).replace(tzinfo=None).isoformat(sep=" ", timespec="milliseconds")
-        for moment in moments
-    ]
+    return [_local_time(moment, zone) for moment in moments]
+
+
+@lru_cache(maxsize=8192)  # a chart that moves on has nearly all its moments in common with the one before
+def _local_time(moment: float, zone: str | None) -> str:
+    return datetime.fromtimestamp(moment, zone_of(zone)).replace(tzinfo=None).isoformat(" ", "milliseconds")
 
 
 def zone_label(zone: str | None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -39,28 +39,25 @@ def columns_of(documents: Sequence[JsonObject]) -> tuple[Column, ...]:
     return tuple(Column(key, label_of(key), _kind([document.get(key) for document in documents])) for key in keys)
 
 
+@lru_cache(maxsize=4096)
 def label_of(key: str) -> str:
     """Write a field's name for people: "dep_delay" and "depDelay" become "Dep delay"."""
     words = " ".join(part for part in _WORD.split(key) if part)
     return words[:1].upper() + words[1:] if words else key
 
 
-def _kind(values: Iterable[Any]) -> ColumnKind:
-    seen = Counter(_kind_of(value) for value in values if value is not None)
-    if not seen:
-        return "text"
-    kind: ColumnKind = seen.most_common(1)[0][0]
-    return kind if len(seen) == 1 or kind == "json" else "json" if "json" in seen else "text"
-
-
-def _kind_of(value: Any) -> ColumnKind:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "time" if _TIME.match(value) else "text"
-    return "json"
+def _kind(values: Sequence[Any]) -> ColumnKind:
+    """Name what all values are; what is of several kinds is text, or JSON where any of it is. None is of no kind."""
+    kinds: set[ColumnKind] = set()
+    for found in set(map(type, values)):
+        if issubclass(found, str):
+            are_times = [_TIME.match(value) is not None for value in values if type(value) is found]
+            kinds |= {"time" if is_time else "text" for is_time in set(are_times)}
+        elif found is not type(None):
+            kinds.add("bool" if issubclass(found, bool) else "number" if issubclass(found, int | float) else "json")
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "json" if "json" in kinds else "text"
 
 
 def numeric_fields(columns: Iterable[Column]) -> tuple[str, ...]:

@@ -120,6 +120,20 @@ def test_a_new_row_in_front_costs_that_row() -> None:
     assert patch == [["r", ["rows"], [[[{"key": 99, "title": "new"}]], [0, 19]]]]
 
 
+def test_a_window_that_grew_is_one_copy_and_what_is_new() -> None:
+    """Behind or in front, of texts, numbers or rows."""
+    for old in ([1, 2, 3], ["a", "b", "c"], [{"k": 1}, {"k": 2}, {"k": 3}], [1, "b", None]):
+        assert diff({"y": old}, {"y": [*old, 9]}) == [["r", ["y"], [[0, 3], [[9]]]]]
+        assert diff({"y": old}, {"y": [9, *old]}) == [["r", ["y"], [[[9]], [0, 3]]]]
+        assert diff({"y": [*old, 9]}, {"y": old}) == [["r", ["y"], [[0, 3]]]]
+
+
+def test_true_among_numbers_is_not_one() -> None:
+    """Neither in an array of both, nor where an array changes its kind."""
+    assert diff({"y": [1, 2, 3, 4]}, {"y": [True, 2, 3, 4]}) == [["r", ["y"], [[[True]], [1, 3]]]]
+    assert diff({"y": [1]}, {"y": [1.0]}) == [["r", ["y"], [[[1.0]]]]]
+
+
 def test_an_edited_row_costs_its_field() -> None:
     """Rows that kept their places are edited where they are."""
     rows = [{"id": str(number), "cells": {"a": 1, "b": 2}} for number in range(5)]
