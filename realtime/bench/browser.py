@@ -33,7 +33,7 @@ CHROMIUM_FLAGS: Final = (
 )
 # The shell first: a whole Chromium draws its own windows, too, which costs every test half a second.
 _NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_NEWEST: Final = "() => (window.tideboardBench?.paints.at(-1) ?? [0, 0])[1]"
+_NEWEST: Final = "() => Math.max(0, ...(window.tideboardBench?.paints ?? []).map(([, newest]) => newest))"
 
 
 def chromium_path() -> str | None:

@@ -76,13 +76,25 @@ class Producer:
 
 
 class OpenLoop:
-    """Posts one body per beat of a pace and never waits for an answer before the next one is due."""
+    """Posts one body per beat of a pace and never waits for an answer before the next one is due.
 
-    def __init__(self, base_url: str, pace: Pace, *, body_of: Callable[[int], bytes], first: int) -> None:
+    What is under way together arrives in any order; over one connection it is stored in its own, maybe late.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        pace: Pace,
+        *,
+        body_of: Callable[[int], bytes],
+        first: int,
+        connections: int = _CONNECTIONS,
+    ) -> None:
         self._base_url = base_url
         self._pace = pace
         self._body_of = body_of
         self._first = first
+        self._connections = connections
         self._local = threading.local()
         self._producers: list[Producer] = []
         self.posted: dict[int, Posted] = {}
@@ -91,7 +103,7 @@ class OpenLoop:
     def run(self) -> dict[int, Posted]:
         """Post all of it, in this thread and its pool, and return when each was due, sent and answered."""
         bodies = [self._body_of(self._first + index) for index in range(self._pace.count)]
-        with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="bench-post") as pool:
+        with ThreadPoolExecutor(self._connections, thread_name_prefix="bench-post") as pool:
             for index, body in enumerate(bodies):
                 due = self._pace.due_at(index)
                 time.sleep(max(0.0, due - time.time()))
@@ -119,9 +131,17 @@ class OpenLoop:
         return producer
 
 
-def post_readings(base_url: str, pace: Pace, *, run: str, first: int) -> dict[int, Posted]:
+def post_readings(
+    base_url: str, pace: Pace, *, run: str, first: int, connections: int = _CONNECTIONS
+) -> dict[int, Posted]:
     """Post one reading of a run per beat, numbered from `first` on. Raises PostFailed when any wasn't stored."""
-    loop = OpenLoop(base_url, pace, body_of=lambda number: as_array([reading(number, run=run)]), first=first)
+    loop = OpenLoop(
+        base_url,
+        pace,
+        body_of=lambda number: as_array([reading(number, run=run)]),
+        first=first,
+        connections=connections,
+    )
     posted = loop.run()
     if loop.failures:
         raise PostFailed(f"{len(loop.failures)} of {pace.count} posts failed: {loop.failures[0]}")

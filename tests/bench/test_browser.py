@@ -92,6 +92,15 @@ def test_waiting_for_a_number_that_never_comes_ends(page: Page) -> None:
     assert not browser.wait_until_drawn([page], 99, within_s=0.2)
 
 
+def test_a_number_stays_drawn_when_older_ones_come_late(page: Page) -> None:
+    """Who waits for it would wait for ever: nothing newer is going to be drawn."""
+    page.evaluate("show(1, 2, 3, 6)")
+    page.evaluate("show(1, 2, 3, 6, 5)")
+    page.evaluate("show(1, 2, 3, 6, 5, 4)")
+    assert browser.paints_of(page)[-1].newest < 6
+    assert browser.wait_until_drawn([page], 6, within_s=5)
+
+
 def test_the_clocks_agree(page: Page) -> None:
     """Times of the page and of the poster are compared, so they have to come from one clock."""
     assert browser.clock_error_ms(page) < 5

@@ -144,6 +144,13 @@ def test_an_open_loop_doesnt_wait_for_answers(gateway: Gateway) -> None:
     assert len(loop.posted) == 5
 
 
+def test_over_one_connection_everything_is_posted_in_its_order(gateway: Gateway) -> None:
+    """Each waits for the answer to the one before, however many are due meanwhile."""
+    pace = pace_for(start=time.time(), rate=10_000, duration_s=0.01)
+    posted = OpenLoop(gateway.base_url, pace, body_of=body, first=1, connections=1).run()
+    assert gateway.values == list(posted) == list(range(1, 101))
+
+
 def test_an_open_loop_keeps_what_failed(gateway: Gateway) -> None:
     """A refused post has no answer time and leaves its reason."""
     gateway.status = 500

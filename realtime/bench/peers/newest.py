@@ -28,6 +28,8 @@ class Newest:
         self._channel = collection_channel(collection)
         self._lock = threading.Lock()
         self._readings: deque[tuple[float, int]] = deque(maxlen=points)
+        # Subscribed before the page is there: what is posted once it shows its chart is certain to come.
+        self._socket = self._subscribed()
         threading.Thread(target=self._follow, name="bench-newest", daemon=True).start()
 
     def read(self) -> tuple[list[float], list[int]]:
@@ -36,17 +38,29 @@ class Newest:
             readings = list(self._readings)
         return [at for at, _ in readings], [value for _, value in readings]
 
-    def _follow(self) -> None:
+    def _subscribed(self) -> websocket.WebSocket:
         socket = websocket.create_connection(f"{self._url}/connection/websocket")
         socket.send(json.dumps({"id": 1, "connect": {}}))
         socket.send(json.dumps({"id": 2, "subscribe": {"channel": self._channel}}))
+        while not self._take(socket, until=2):
+            pass
+        return socket
+
+    def _follow(self) -> None:
         while True:
-            for line in socket.recv().splitlines():
-                frame = json.loads(line)
-                if not frame:
-                    socket.send("{}")
-                elif "push" in frame and "pub" in frame["push"]:
-                    self._keep(frame["push"]["pub"]["data"])
+            self._take(self._socket)
+
+    def _take(self, socket: websocket.WebSocket, *, until: int = 0) -> bool:
+        """Keep what the next message brings; tell whether it answers command `until`."""
+        is_answered = False
+        for line in socket.recv().splitlines():
+            frame = json.loads(line)
+            if not frame:
+                socket.send("{}")
+            elif "push" in frame and "pub" in frame["push"]:
+                self._keep(frame["push"]["pub"]["data"])
+            is_answered |= until > 0 and frame.get("id") == until
+        return is_answered
 
     def _keep(self, envelope: dict[str, Any]) -> None:
         value = envelope["data"]["document"]["value"]
