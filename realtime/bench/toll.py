@@ -25,7 +25,7 @@ from realtime.bench.tabs import TabCrowd, addresses
 
 _FLAGS: Final = "/api/flags"
 _BATCH: Final = 1_000
-_SETTLE_S: Final = 3.0
+SETTLE_S: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,29 @@ class Toll:
         return self.on.memory_bytes - self.off.memory_bytes
 
 
-def measure_toll(*, documents: int, rate: float, duration_s: float, say: Callable[[str], None]) -> Toll:
-    """Measure both. Raises StartError when the app can't be started, PostFailed when something isn't stored."""
+def measure_toll(
+    *, documents: int, rate: float, duration_s: float, say: Callable[[str], None], settle_s: float = SETTLE_S
+) -> Toll:
+    """Measure both, once the tab has settled.
+
+    Raises StartError when the app can't be started, PostFailed when something isn't stored.
+    """
     found = []
     for is_on in (False, True):
         say(f"real-time {'on' if is_on else 'off'}, {documents:,} documents, {rate:g} events/s for {duration_s:g} s")
         with running_app() as app:
-            found.append(_measure(app, is_on=is_on, documents=documents, rate=rate, duration_s=duration_s))
+            found.append(
+                _measure(app, is_on=is_on, documents=documents, rate=rate, duration_s=duration_s, settle_s=settle_s)
+            )
     return Toll(documents, rate, duration_s, off=found[0], on=found[1])
 
 
-def _measure(app: Process, *, is_on: bool, documents: int, rate: float, duration_s: float) -> Way:
+def _measure(app: Process, *, is_on: bool, documents: int, rate: float, duration_s: float, settle_s: float) -> Way:
     posts = TabPosts(app.base_url, rate=rate, duration_s=duration_s, first=documents + 1)
     _switch(app, 100 if is_on else 0)
     _fill(app, run=posts.name, documents=documents)
     with TabCrowd(app, addresses(posts.name, views=1), count=1) as crowd:
-        time.sleep(_SETTLE_S)
+        time.sleep(settle_s)
         crowd.tell(posts.order())
         used = cpu_of(app, posts.run)
         pushes = sum(crowd.tell(Order(do="sum")).pushes)
