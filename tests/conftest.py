@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from realtime.bench import launch
 from realtime.config import variable_of
 from tests.support.engines import STANDING, settings_of
+from tests.support.order import in_turns
 from tests.support.redis_fixtures import redis_prefix, redis_server
 
 __all__ = ["redis_prefix", "redis_server"]
@@ -26,14 +27,22 @@ settings.register_profile("tideboard", deadline=None, suppress_health_check=[Hea
 settings.load_profile("tideboard")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is about another engine than the one that everything is to run on."""
+    """Leave out what is about another engine than the one that everything is to run on; order what workers share."""
+    if hasattr(config, "workerinput"):  # alone, one would start a browser for each file
+        place = {file: number for number, file in enumerate(in_turns(map(_file_of, items)))}
+        items.sort(key=lambda item: place[_file_of(item)])
     if STANDING == "sqlite":
         return
     marked = {item: item.get_closest_marker("engine") for item in items}
     strangers = [item for item, mark in marked.items() if mark is not None and STANDING not in mark.args]
     config.hook.pytest_deselected(items=strangers)
     items[:] = [item for item in items if item not in strangers]
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(wrapper=True)
