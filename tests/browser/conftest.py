@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from realtime.bench.browser import RECORDER, chromium
 from realtime.bench.process import Process
-from tests.support.pages import LocalOnly, new_context
+from tests.browser.keeping import HAS_FAILED, Keeper, Watch
+from tests.support.pages import new_context
 from tests.support.processes import running_app
 from tests.support.producing import Poster
 
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test has failed, for what it was lent."""
+    report = yield
+    item.stash[HAS_FAILED] = item.stash.get(HAS_FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="package")
@@ -56,13 +65,40 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """Open a browser context that records drawings; after the test no page may have raised or asked another machine."""
     made = new_context(browser)
     made.add_init_script(path=RECORDER)
-    asked = LocalOnly(made)
-    errors: list[Error] = []
-    made.on("weberror", lambda error: errors.append(error.error))
+    watch = Watch(made)
     yield made
     made.close()
-    assert asked.abroad == []
-    assert [str(error) for error in errors] == []
+    watch.check()
+
+
+@pytest.fixture(scope="module")
+def keeper(browser: Browser) -> Iterator[Keeper]:
+    """Keep a tab for the tests of the module."""
+    made = Keeper(browser)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kept(keeper: Keeper, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Lend the module's tab, in which the app is mostly loaded already: `walk_to` a page from there."""
+    with keeper.lent(request.node) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def timed_keeper(browser: Browser) -> Iterator[Keeper]:
+    """Keep a tab whose clock tests turn on."""
+    made = Keeper(browser, has_clock=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def kept_timed(timed_keeper: Keeper, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Lend the module's tab with such a clock, which goes on by itself besides."""
+    with timed_keeper.lent(request.node) as page:
+        yield page
 
 
 @pytest.fixture

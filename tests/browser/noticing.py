@@ -8,17 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from realtime.bench.launch import start_app, temporary_folder
 from realtime.bench.process import Process
 from realtime.config import CONFIG_VARIABLE
-from tests.browser.board import CHANNEL, badge
+from tests.browser.board import CHANNEL, badge, sidebar, walk_to
 from tests.support.producing import Poster, created, deleted, updated
 from tests.support.waiting import until
 
 SEVERITIES = ("info", "success", "warning", "error", "critical")
 COOKIE = "tideboard_person"
+LEADS = '"lead":true'
 _RULE = """
 [[rules]]
 id = "note-{severity}"
@@ -72,22 +73,23 @@ def noticing_process(
 
 
 class Reader:
-    """One person with a browser: opens tabs, is sent notes, and is looked at."""
+    """One person with a browser: opens tabs, is sent notes, is looked at. Their first tab may have been another's."""
 
-    def __init__(self, context: BrowserContext, poster: Poster, base_url: str) -> None:
-        self.context = context
+    def __init__(self, page: Page, poster: Poster, base_url: str) -> None:
+        self.context = page.context
         self.poster = poster
         self.base_url = base_url
         self.name = f"reader{next(_people)}"
-        context.add_cookies([{"name": COOKIE, "value": self.name, "url": base_url}])
+        self._first: Page | None = page
 
-    def open(self, path: str = "/", *, has_clock: bool = False) -> Page:
+    def open(self, path: str = "/activity") -> Page:
         """Open a tab and wait until it is live, and until the gateway knows this person."""
-        page = self.context.new_page()
-        if has_clock:
-            page.clock.install()
-        page.goto(self.base_url + path)
-        expect(badge(page)).to_contain_text("Live")
+        page, self._first = self._first or self.context.new_page(), None
+        if page.url != "about:blank":
+            take_over(page, self.name)
+        else:
+            self._carry_name()
+        walk_to(page, self.base_url + path)
         self.wait_until_known()
         for other in self.context.pages:  # the newest tab shows the toasts; the others have to have heard it
             expect(toaster(other)).to_have_attribute("data-leads", str(other == page).lower())
@@ -95,7 +97,8 @@ class Reader:
 
     def open_without_channel(self, path: str = "/") -> Page:
         """Open a tab whose live channel is refused, as by a proxy that knows no WebSockets."""
-        page = self.context.new_page()
+        self._carry_name()
+        page, self._first = self._first or self.context.new_page(), None
         page.route_web_socket(CHANNEL, lambda route: route.close(code=1011, reason="no sockets here"))
         page.goto(self.base_url + path)
         expect(badge(page)).to_contain_text("Refreshing every")
@@ -141,6 +144,9 @@ class Reader:
         """Return one of this person's preferences, as the gateway has it; None: as everybody's."""
         return self._inbox()["inbox"].get("preferences", {}).get(name)
 
+    def _carry_name(self) -> None:
+        self.context.add_cookies([{"name": COOKIE, "value": self.name, "url": self.base_url}])
+
     def _inbox(self) -> dict[str, Any]:
         inbox: dict[str, Any] = self.poster.get(f"/api/inbox/{self.name}")
         return inbox
@@ -149,6 +155,21 @@ class Reader:
         number = next(_notes)
         usual = {"id": f"note{number}", "title": f"Note {number}", "message": f"What note {number} says."}
         return {**usual, "severity": severity, "for": self.name, **fields}
+
+
+def take_over(page: Page, name: str) -> None:
+    """Say another name in a tab, and wait until it leads with a channel of its own."""
+    heard: list[str] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: heard.append(str(frame)))
+
+    page.on("websocket", listen)
+    field = sidebar(page).get_by_role("textbox", name="Your name")
+    field.fill(name)
+    field.press("Enter")
+    until(lambda: page.evaluate("true") and any(LEADS in frame for frame in heard), what=f"the tab is {name}'s")
+    page.remove_listener("websocket", listen)
 
 
 def work_in(page: Page) -> None:

@@ -71,7 +71,7 @@ def reader(request: pytest.FixtureRequest, browser: Browser, app: Process) -> It
     # Reduced motion, since axe would measure the colours of what is just fading in.
     context = new_context(browser, viewport={"width": width, "height": height}, reduced_motion="reduce")
     with Poster(app.base_url) as poster:
-        yield Reader(context, poster, app.base_url)
+        yield Reader(context.new_page(), poster, app.base_url)
     context.close()
 
 

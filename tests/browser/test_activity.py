@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute, expect
 
 from realtime.bench.process import Process
 from realtime.protocol.events import Envelope
-from tests.browser.board import badge, panel, set_hidden
+from tests.browser.board import badge, panel, set_hidden, walk_to
 from tests.browser.test_presence import people_panel
 from tests.support.producing import Poster, created, numbered
 from tests.support.waiting import until
@@ -21,11 +21,16 @@ HOSTILE = "<img src=x onerror=alert(1)> **bold** ![x](http://e.vil/x) \u202eevil
 
 
 @pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
+
+
+@pytest.fixture
 def feed(page: Page, app: Process, poster: Poster) -> Locator:
     """Open the page with thirty events of a collection of its own, live and at its top."""
     poster.post(*numbered("fleet", range(30)))
-    page.goto(f"{app.base_url}/activity?collection=fleet")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity?collection=fleet")
     found = panel(page, "feed")
     expect(found.get_by_role("article").first).to_contain_text("d000029")
     return found
@@ -91,8 +96,7 @@ def test_the_pause_button_holds_and_resume_jumps_to_now(feed: Locator, poster: P
 def test_errors_are_counted_apart(page: Page, app: Process, poster: Poster) -> None:
     """Two of what is new are errors; the pill goes back to live."""
     poster.post(created("x", {"id": "1"}))
-    page.goto(f"{app.base_url}/activity?kind=system,created")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity?kind=system,created")
     feed = panel(page, "feed")
     expect(feed.get_by_role("article").first).to_be_visible()
     feed.get_by_role("button", name="Pause").click()
@@ -190,8 +194,7 @@ def test_filters_are_in_the_url_and_survive_a_reload(page: Page, app: Process, p
     poster.post(
         created("ships", {"id": "s1", "flag": "NL"}), created("ships", {"id": "s2", "flag": "DK"}), fault("sunk")
     )
-    page.goto(f"{app.base_url}/activity")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity")
     filters, feed = panel(page, "filters"), panel(page, "feed")
     filters.get_by_role("button", name="Created").click()
     filters.get_by_label("Collection").select_option("ships")
@@ -218,9 +221,12 @@ def shows_boats(message: str | bytes) -> bool:
     return b'"collection":"boats"' in (message if isinstance(message, bytes) else message.encode()).replace(b" ", b"")
 
 
-def test_filters_chosen_faster_than_the_page_answers_are_all_kept(page: Page, app: Process, poster: Poster) -> None:
+def test_filters_chosen_faster_than_the_page_answers_are_all_kept(
+    context: BrowserContext, app: Process, poster: Poster
+) -> None:
     """The answer to the first comes between the second and the third, and takes neither back."""
     poster.post(created("boats", {"id": "b1"}))
+    page = context.new_page()
     held: list[str | bytes] = []
     is_held = False
     tabs: list[WebSocketRoute] = []
@@ -251,8 +257,7 @@ def test_filters_chosen_faster_than_the_page_answers_are_all_kept(page: Page, ap
 def test_events_are_grouped_by_person_and_by_document(page: Page, app: Process, poster: Poster) -> None:
     """One row each, that counts and comes to the top with its newest event; opened it shows them, and stands still."""
     poster.post(*(did(name, f"a{number}") for number in range(3) for name in ("gus", "kim")))
-    page.goto(f"{app.base_url}/activity?group=person&kind=people&q=a")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity?group=person&kind=people&q=a")
     feed = panel(page, "feed")
     row = feed.locator('article[data-key="person:gus"]')
     expect(row).to_contain_text("×3")
@@ -294,8 +299,7 @@ def test_choosing_a_person_shows_what_they_did(page: Page, app: Process, poster:
         did("rosa", "view", page="Collections", collection="ships"), did("rosa", "approve", order="o1"),
         created("ships", {"id": "by-rosa"}),
     )  # fmt: skip
-    page.goto(f"{app.base_url}/activity")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity")
     people_panel(page).locator('[data-person="rosa"]').click()
     card = panel(page, "person")
     expect(card).to_contain_text("Online")
@@ -314,8 +318,7 @@ def test_hostile_names_are_text_and_break_no_layout(page: Page, app: Process, po
     """Markup, markdown, marks that turn text, and names as long as the protocol lets them be."""
     names = [HOSTILE, "ن" * 80, "W" * 256, "🚢" * 40]
     poster.post(*(did(name, "<b>act</b>" * 20, note=HOSTILE) for name in names))
-    page.goto(f"{app.base_url}/activity?group=person")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/activity?group=person")
     people = people_panel(page)
     for name in names:
         expect(people.get_by_role("button").filter(has_text=name[:20]).first).to_be_visible()

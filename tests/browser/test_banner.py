@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
 from realtime.bench.process import Process
+from tests.browser.board import walk_to
 from tests.browser.noticing import Reader, banner, note, noticing_app, row
 from tests.support.producing import Poster
 from tests.support.waiting import until
@@ -25,9 +26,9 @@ def app() -> Iterator[Process]:
 
 
 @pytest.fixture
-def reader(context: BrowserContext, poster: Poster, app: Process) -> Reader:
-    """Be a person whom nothing was told yet."""
-    return Reader(context, poster, app.base_url)
+def reader(kept_timed: Page, poster: Poster, app: Process) -> Reader:
+    """Be a person whom nothing was told yet, at the tab of the one before."""
+    return Reader(kept_timed, poster, app.base_url)
 
 
 def test_it_is_on_every_page_and_says_what_when_and_why(reader: Reader) -> None:
@@ -36,7 +37,7 @@ def test_it_is_on_every_page_and_says_what_when_and_why(reader: Reader) -> None:
     reader.send("error")
     key = reader.send("critical", title="Reactor hot", message="By 12 degrees")
     for path in PAGES:
-        page.goto(reader.base_url + path)
+        walk_to(page, reader.base_url + path)
         expect(banner(page).locator(".bar")).to_contain_text("Critical")
         expect(banner(page).locator(".bar .title")).to_have_text("Reactor hot")
     banner(page).get_by_role("button", name="Details").click()
@@ -87,7 +88,7 @@ def test_acknowledged_with_a_reason_it_is_gone_everywhere_and_who_when_why_is_ke
 
 def test_an_acknowledgement_can_be_taken_back(reader: Reader) -> None:
     """For eight seconds."""
-    page = reader.open(has_clock=True)
+    page = reader.open()
     reader.send("critical")
     banner(page).get_by_role("button", name="Acknowledge").click()
     expect(banner(page)).to_be_hidden()
@@ -156,9 +157,10 @@ def test_what_somebody_writes_is_never_taken_from_them(reader: Reader) -> None:
     expect(banner(page).locator(f'.item[data-key="{other}"]')).to_be_visible()
 
 
-def test_it_is_announced_once_by_a_region_that_was_there_before(reader: Reader) -> None:
+def test_it_is_announced_once_by_a_region_that_was_there_before(page: Page, poster: Poster, app: Process) -> None:
     """As an alert: here action is needed."""
-    page = reader.open()
+    reader = Reader(page, poster, app.base_url)
+    reader.open()
     alert = page.locator('[data-tideboard-overlay="banner"] [role="alert"]')
     expect(alert).to_have_text("")
     key = reader.send("critical", title="Reactor hot", message="")

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from realtime.bench.launch import free_port, temporary_folder
 from realtime.bench.process import Process
-from tests.browser.board import set_hidden
+from tests.browser.board import set_hidden, walk_to
 from tests.browser.noticing import (
     Reader,
     bell,
@@ -40,9 +40,15 @@ def app() -> Iterator[Process]:
 
 
 @pytest.fixture
-def reader(context: BrowserContext, poster: Poster, app: Process) -> Reader:
-    """Be a person whom nothing was told yet."""
-    return Reader(context, poster, app.base_url)
+def reader(kept: Page, poster: Poster, app: Process) -> Reader:
+    """Be a person whom nothing was told yet, at the tab of the one before."""
+    return Reader(kept, poster, app.base_url)
+
+
+@pytest.fixture
+def timed(kept_timed: Page, poster: Poster, app: Process) -> Reader:
+    """Be such a person at a tab whose clock the test turns on."""
+    return Reader(kept_timed, poster, app.base_url)
 
 
 def count(page: Page, name: str) -> str:
@@ -120,10 +126,10 @@ def test_e_marks_done_the_next_row_takes_the_focus_and_z_takes_it_back(reader: R
     expect(row(page, new)).to_be_visible()
 
 
-def test_undo_is_offered_for_eight_seconds(reader: Reader) -> None:
+def test_undo_is_offered_for_eight_seconds(timed: Reader) -> None:
     """Then the offer goes."""
-    page = reader.open(INBOX, has_clock=True)
-    key = reader.send()
+    page = timed.open(INBOX)
+    key = timed.send()
     walk_when_there(page, key)
     page.keyboard.press("e")
     expect(note(page)).to_contain_text("1 notification marked done.")
@@ -286,23 +292,24 @@ def test_the_order_stands_still_while_rows_are_selected(reader: Reader) -> None:
     expect(row(page, latest)).to_be_visible()
 
 
-def test_what_was_on_screen_for_a_second_is_seen(reader: Reader) -> None:
+def test_what_was_on_screen_for_a_second_is_seen(timed: Reader) -> None:
     """A second that somebody could see: in a hidden tab none passes."""
-    page = reader.open(INBOX, has_clock=True)
+    page = timed.open(INBOX)
     page.clock.pause_at(time.time() + 3600)
-    key = reader.send()
+    key = timed.send()
     step_until(page, lambda: row(page, key).count() == 1)
     set_hidden(page, True)
     page.clock.run_for(SEEN_MS)
     set_hidden(page, False)
-    later = reader.send()  # what was told before it is in the inbox once this one is here
+    later = timed.send()  # what was told before it is in the inbox once this one is here
     step_until(page, lambda: row(page, later).count() == 1)
     expect(row(page, key)).to_have_attribute("data-mark", "unseen")
-    assert reader.mark(key) == "unseen"
+    assert timed.mark(key) == "unseen"
     page.clock.run_for(SEEN_MS)
     step_until(page, lambda: row(page, key).get_attribute("data-mark") == "seen")
     expect(row(page, key).locator(".state")).to_have_text("Seen")
-    until(lambda: reader.mark(key) == "seen", what="it is seen in the gateway")
+    until(lambda: timed.mark(key) == "seen", what="it is seen in the gateway")
+    page.clock.resume()
 
 
 def step_until(page: Page, condition: Callable[[], bool]) -> None:
@@ -317,7 +324,7 @@ def step_until(page: Page, condition: Callable[[], bool]) -> None:
 
 def test_the_unread_count_is_the_same_in_every_tab_and_after_a_reload(reader: Reader) -> None:
     """It is the inbox's, not the tab's."""
-    first, second = reader.open(INBOX), reader.open("/health")
+    first, second = reader.open(INBOX), reader.open("/activity")
     keys = reader.send_many(3)
     for page in (first, second):
         expect(bell(page)).to_have_attribute("data-unread", "3")
@@ -385,11 +392,11 @@ def test_a_mute_is_listed_with_its_end_and_can_be_ended(reader: Reader) -> None:
 
 def test_a_thousand_rows_stay_quick_to_handle(reader: Reader) -> None:
     """A hundred are drawn; the rest on request."""
-    page = reader.open("/health")
+    page = reader.open("/activity")
     for number in range(50):  # more of one collection would be a storm, which is one row
         reader.send_many(20, "error", collection=f"notes{number}")
     expect(bell(page)).to_have_attribute("data-unread", "1000")
-    page.goto(f"{reader.base_url}{INBOX}?tab=all")
+    walk_to(page, f"{reader.base_url}{INBOX}?tab=all")
     expect(rows(page)).to_have_count(100)
     walk(page, 3)
     page.keyboard.press("e")
@@ -406,7 +413,7 @@ def test_everything_is_there_after_a_restart_of_the_process(browser: Browser) ->
     with temporary_folder() as folder:
         with noticing_process(folder, port=port) as first, Poster(first.base_url) as poster:
             context = new_context(browser)
-            reader = Reader(context, poster, first.base_url)
+            reader = Reader(context.new_page(), poster, first.base_url)
             page = reader.open(INBOX)
             keys = reader.send_many(3)
             expect(rows(page)).to_have_count(3)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from realtime.bench.launch import clean_environment, free_port, temporary_folder
 from realtime.bench.process import Process
+from tests.browser.board import set_hidden
 from tests.support.pages import new_context
 from tests.support.waiting import until
 
@@ -91,7 +92,8 @@ def running_tiny(port: int) -> Iterator[Tiny]:
     """Run the tiny app on a port, from ready to stopped."""
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "tests" / "ui" / "apps" / "tiny.py")]
     flags = ["address=127.0.0.1", "headless=true", "fileWatcherType=none", f"port={port}"]
-    command += [f"--server.{flag}" for flag in flags] + ["--runner.postScriptGC=false"]
+    command += ["--runner.postScriptGC=false", "--browser.gatherUsageStats=false"]
+    command += [f"--server.{flag}" for flag in flags]
     environ = {**clean_environment({}), "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     with (
         temporary_folder() as folder,
@@ -115,9 +117,9 @@ def tiny() -> Iterator[Tiny]:
 
 
 @contextmanager
-def opened(browser: Browser, tiny: Tiny, **options: Any) -> Iterator[Page]:
+def opened(browser: Browser, tiny: Tiny) -> Iterator[Page]:
     """Open the tiny app in a context of its own; its page must not raise."""
-    context = new_context(browser, **options)
+    context = new_context(browser)
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -131,10 +133,14 @@ def opened(browser: Browser, tiny: Tiny, **options: Any) -> Iterator[Page]:
 
 
 @pytest.fixture
-def tab(browser: Browser, tiny: Tiny) -> Iterator[Page]:
-    """Open the tiny app and wait until everything is drawn."""
-    with opened(browser, tiny) as page:
-        yield page
+def tab(kept: Page, tiny: Tiny) -> Page:
+    """Have the tiny app open, with everything drawn; what a test of before did in it is undone by that test."""
+    if kept.url == "about:blank":
+        kept.goto(tiny.url)
+    settled(kept)
+    live(kept)
+    expect(kept.locator(FEED)).to_have_attribute("data-paused", "false")
+    return kept
 
 
 def settled(page: Page) -> None:
@@ -160,6 +166,11 @@ def chart(page: Page, script: str) -> Any:
     return page.locator(".js-plotly-plot").evaluate(f"gd => {{ {script} }}")
 
 
+def whole_runs(page: Page) -> str:
+    """Return how often the page's script has run."""
+    return page.get_by_text(re.compile("whole runs")).inner_text()
+
+
 def updates(tiny: Tiny, page: Page, count: int) -> None:
     """Make changes one after another, each waited for on the chart."""
     for _ in range(count):
@@ -175,34 +186,20 @@ def version(page: Page) -> int:
     return int(page.locator(CHART).get_attribute("data-version") or 0)
 
 
-def test_everything_is_drawn_without_the_channel(browser: Browser, tiny: Tiny) -> None:
-    """The first paint needs no channel: the page's own values are drawn."""
-    context = new_context(browser)
-    page = context.new_page()
-    page.route_web_socket(CHANNEL, lambda socket: socket.close())
-    page.goto(tiny.url)
-    settled(page)
-    assert page.locator(f"{FEED} article").count() == 20
-    assert page.locator(f"{NUMBERS} .number").count() == 3
-    context.close()
-
-
 def test_a_change_reaches_every_component(tab: Page, tiny: Tiny) -> None:
     """Chart, numbers, feed and the live fragment show one new order; the page's script doesn't run again."""
-    live(tab)
-    before = version(tab)
+    before, runs = version(tab), whole_runs(tab)
     tiny.put(value=36, title="the-newest")
     shows(tab, "the-newest")
     expect(tab.locator(f"{NUMBERS} [data-key=count] .value")).to_have_text(f"{len(tiny.orders):,}")
     expect(tab.get_by_text(f"fragment saw {len(tiny.orders)} orders")).to_be_visible()
     until(lambda: version(tab) > before)
     assert chart(tab, "return gd.data[0].y.at(-1)") == 36
-    expect(tab.get_by_text("whole runs 1")).to_be_visible()
+    assert whole_runs(tab) == runs
 
 
-def test_zoom_hover_and_a_hidden_trace_survive_a_hundred_updates(tab: Page, tiny: Tiny) -> None:
-    """What the reader did to the chart is as they left it, and no node of it was removed."""
-    live(tab)
+def test_zoom_hover_and_a_hidden_trace_survive_updates(tab: Page, tiny: Tiny) -> None:
+    """What the reader did to the chart is as they left it, no node of it was removed; the live pages do it longer."""
     box = tab.locator(".js-plotly-plot .nsewdrag").bounding_box()
     assert box is not None
     tab.locator(".js-plotly-plot .legendtoggle").nth(1).click()
@@ -223,7 +220,7 @@ def test_zoom_hover_and_a_hidden_trace_survive_a_hundred_updates(tab: Page, tiny
             window.removed++ }))).observe(document.body, { childList: true, subtree: true });
         gd.dataset.mine = "1" """,
     )
-    updates(tiny, tab, 100)
+    updates(tiny, tab, 25)
     assert chart(tab, "return [gd.layout.xaxis.range, gd.layout.yaxis.range]") == zoomed
     assert chart(tab, "return gd._fullData[1].visible") == "legendonly"
     assert tab.locator(".js-plotly-plot .hovertext").first.text_content() == label
@@ -235,6 +232,8 @@ def test_zoom_hover_and_a_hidden_trace_survive_a_hundred_updates(tab: Page, tiny
     newest = chart(tab, "return gd.data[0].x.at(-1)")
     assert chart(tab, "return gd._fullLayout.xaxis.range[1]")[:19].replace(" ", "T") >= newest[:19]
     assert chart(tab, "return gd._fullData[1].visible") == "legendonly"
+    tab.locator(".js-plotly-plot .legendtoggle").nth(1).click()
+    until(lambda: chart(tab, "return gd._fullData[1].visible") is True)
 
 
 def hover(page: Page) -> None:
@@ -252,7 +251,7 @@ def hover(page: Page) -> None:
 
 def test_a_rerun_never_goes_back(tab: Page, tiny: Tiny) -> None:
     """A rerun hands over its own value; what the channel brought meanwhile stays if it is newer."""
-    live(tab)
+    chart(tab, "gd.dataset.rerun = 'kept'")
     seen: list[int] = []
     for number in range(10):
         tiny.put(title=f"rerun-{number}")
@@ -261,13 +260,12 @@ def test_a_rerun_never_goes_back(tab: Page, tiny: Tiny) -> None:
         shows(tab, f"rerun-{number}")
         seen.append(version(tab))
     assert seen == sorted(seen)
-    assert chart(tab, "return gd.dataset.mine ?? 'kept'") == "kept"
+    assert chart(tab, "return gd.dataset.rerun") == "kept"
     assert tab.locator(".js-plotly-plot").count() == 1
 
 
 def test_typing_survives_the_fragments_reruns(tab: Page, tiny: Tiny) -> None:
     """Text typed into a widget of a live fragment stays while it reruns, and the focus with it."""
-    live(tab)
     box = tab.get_by_label("Typed")
     box.click()
     for letter in "half a sentence":
@@ -281,7 +279,6 @@ def test_typing_survives_the_fragments_reruns(tab: Page, tiny: Tiny) -> None:
 
 def test_the_feed_stands_still_while_someone_reads(tab: Page, tiny: Tiny) -> None:
     """Scrolled, open or paused: nothing moves, a pill counts what is new and its errors, a click goes back to now."""
-    live(tab)
     tiny.put(title="before-reading")
     shows(tab, "before-reading")
     rows = tab.locator(f"{FEED} .rows")
@@ -301,7 +298,6 @@ def test_the_feed_stands_still_while_someone_reads(tab: Page, tiny: Tiny) -> Non
 
 def test_an_open_row_stays_open(tab: Page, tiny: Tiny) -> None:
     """A row that is being read isn't taken away; closing it lets the feed go on."""
-    live(tab)
     tiny.put(title="to-be-read")
     shows(tab, "to-be-read")
     tab.locator(f"{FEED} article").first.focus()
@@ -318,7 +314,6 @@ def test_an_open_row_stays_open(tab: Page, tiny: Tiny) -> None:
 
 def test_the_feed_pauses_and_filters_by_keyboard(tab: Page, tiny: Tiny) -> None:
     """An explicit pause holds until resumed; the filter narrows what is shown; Page Down moves between rows."""
-    live(tab)
     tiny.put(title="needle")
     shows(tab, "needle")
     button = tab.locator(f"{FEED} .bar button")
@@ -335,11 +330,11 @@ def test_the_feed_pauses_and_filters_by_keyboard(tab: Page, tiny: Tiny) -> None:
     tab.locator(f"{FEED} article").first.focus()
     tab.keyboard.press("PageDown")
     assert tab.locator(f"{FEED} article").nth(1).evaluate("row => row === row.getRootNode().activeElement")
+    tab.keyboard.press("Escape")
 
 
 def test_text_of_events_is_only_text(tab: Page, tiny: Tiny) -> None:
     """Markup in a document is shown as it was written."""
-    live(tab)
     text = "<img src=x onerror=alert(1)><b>bold</b>"
     tiny.put(title=text)
     shows(tab, text)
@@ -348,7 +343,6 @@ def test_text_of_events_is_only_text(tab: Page, tiny: Tiny) -> None:
 
 def test_holding_makes_the_page_stand_still(tab: Page, tiny: Tiny) -> None:
     """Real-time off: nothing moves, not by a rerun either, and the badge counts; on: it catches up at once."""
-    live(tab)
     tiny.put(title="last-before-hold")
     shows(tab, "last-before-hold")
     tab.get_by_text("Real-time").click()
@@ -368,16 +362,16 @@ def test_holding_makes_the_page_stand_still(tab: Page, tiny: Tiny) -> None:
 
 def test_a_cut_channel_comes_back_and_catches_up(tab: Page, tiny: Tiny) -> None:
     """A lost channel is dialled again, and what was missed is shown, with no rerun of the page."""
-    live(tab)
+    runs = whole_runs(tab)
     tiny.cut()
     tiny.put(title="missed")
     shows(tab, "missed")
     live(tab)
-    expect(tab.get_by_text("whole runs 1")).to_be_visible()
+    assert whole_runs(tab) == runs
 
 
-def test_a_page_without_a_channel_is_refreshed_and_says_so(browser: Browser, tiny: Tiny) -> None:
-    """Where the channel is blocked the page reruns at the interval; when it can be had again, that ends by itself."""
+def test_a_page_without_a_channel_is_drawn_and_refreshed_and_says_so(browser: Browser, tiny: Tiny) -> None:
+    """The page's own values are the first; then it reruns at the interval; with a channel that ends by itself."""
     context = new_context(browser)
     page = context.new_page()
     is_blocked = True
@@ -391,6 +385,8 @@ def test_a_page_without_a_channel_is_refreshed_and_says_so(browser: Browser, tin
     page.route_web_socket(CHANNEL, meet)
     page.goto(tiny.url)
     settled(page)
+    assert page.locator(f"{FEED} article").count() == 20
+    assert page.locator(f"{NUMBERS} .number").count() == 3
     expect(page.get_by_text("Refreshing every 1 s: live channel unavailable")).to_be_visible()
     expect(page.locator(f"{BADGE} .word")).to_have_text("Refreshing every 1 s")
     tiny.put(title="by-refresh")
@@ -518,41 +514,30 @@ def test_a_page_outlives_a_restart_of_the_server(browser: Browser) -> None:
         context.close()
 
 
-def test_a_hidden_tab_is_not_followed(browser: Browser, tiny: Tiny) -> None:
+def test_a_hidden_tab_is_not_followed(tab: Page, tiny: Tiny) -> None:
     """Two seconds after a tab is hidden nothing is rendered for it; on its return it shows the newest."""
-    with opened(browser, tiny) as page:
-        live(page)
-        tiny.put(title="while-visible")
-        shows(page, "while-visible")
-        hide(page, is_hidden=True)
-        until(lambda: tiny.followed() == {}, what="nobody follows")
-        tiny.put(title="while-hidden")
-        page.wait_for_timeout(300)
-        shows(page, "while-visible")
-        hide(page, is_hidden=False)
-        shows(page, "while-hidden")
+    tiny.put(title="while-visible")
+    shows(tab, "while-visible")
+    set_hidden(tab, True)
+    until(lambda: tiny.followed() == {}, what="nobody follows")
+    tiny.put(title="while-hidden")
+    tab.wait_for_timeout(300)
+    shows(tab, "while-visible")
+    set_hidden(tab, False)
+    shows(tab, "while-hidden")
 
 
-def hide(page: Page, *, is_hidden: bool) -> None:
-    """Pretend that the tab was hidden or shown: headless Chromium hides none."""
-    page.evaluate(
-        """is => { Object.defineProperty(document, 'hidden', { value: is, configurable: true });
-        document.dispatchEvent(new Event('visibilitychange')) }""",
-        is_hidden,
-    )
-
-
-def test_leaving_releases_what_was_followed(browser: Browser, tiny: Tiny) -> None:
+def test_leaving_releases_what_was_followed(browser: Browser, tab: Page, tiny: Tiny) -> None:
     """A closed tab is counted out."""
+    until(lambda: set(tiny.followed().values()) == {1}, what="one tab follows")
     with opened(browser, tiny) as page:
         live(page)
-        until(lambda: len(tiny.followed()) >= 4)
-    until(lambda: tiny.followed() == {})
+        until(lambda: len(tiny.followed()) >= 4 and set(tiny.followed().values()) == {2}, what="two tabs follow")
+    until(lambda: set(tiny.followed().values()) == {1}, what="one tab follows")
 
 
 def test_the_store_offline_is_said_in_shape_word_and_colour(tab: Page, tiny: Tiny) -> None:
     """The badge shows the store's state when it lasts, and not when it is over within a second."""
-    live(tab)
     states = "[]"
     tab.locator(f"{BADGE} .word").evaluate(
         "word => { window.words = []; new MutationObserver(() => window.words.push(word.textContent)).observe(word, "
@@ -570,20 +555,24 @@ def test_the_store_offline_is_said_in_shape_word_and_colour(tab: Page, tiny: Tin
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_chart_takes_its_colours_from_the_theme(browser: Browser, tiny: Tiny, scheme: str) -> None:
+def test_the_chart_takes_its_colours_from_the_theme(tab: Page, scheme: Literal["light", "dark"]) -> None:
     """Text on the chart is dark on light and light on dark."""
-    with opened(browser, tiny, color_scheme=scheme) as page:
-        colour = chart(page, "return gd._fullLayout.font.color")
-        brightness = sum(int(colour[place : place + 2], 16) for place in (1, 3, 5)) / 3
-        assert (brightness > 128) == (scheme == "dark")
+
+    def brightness() -> float:
+        colour = chart(tab, "return gd._fullLayout.font.color")
+        return sum(int(colour[place : place + 2], 16) for place in (1, 3, 5)) / 3
+
+    tab.emulate_media(color_scheme=scheme)
+    until(lambda: (brightness() > 128) == (scheme == "dark"), what=f"the chart is {scheme}")
 
 
-def test_a_narrow_window_has_no_sideways_scroll(browser: Browser, tiny: Tiny) -> None:
+def test_a_narrow_window_has_no_sideways_scroll(tab: Page) -> None:
     """At 360 px everything fits."""
-    with opened(browser, tiny, viewport={"width": 360, "height": 800}) as page:
-        width = page.evaluate("document.scrollingElement.scrollWidth")
-        assert width <= 360
-        for panel in (CHART, FEED, NUMBERS):
-            box = page.locator(panel).bounding_box()
-            assert box is not None
-            assert box["x"] + box["width"] <= 360
+    tab.set_viewport_size({"width": 360, "height": 800})
+
+    def fits() -> bool:
+        boxes = [tab.locator(panel).bounding_box() for panel in (CHART, FEED, NUMBERS)]
+        return all(box is not None and box["x"] + box["width"] <= 360 for box in boxes)
+
+    until(fits, what="all panels fit")
+    assert tab.evaluate("document.scrollingElement.scrollWidth") <= 360

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, WebSocket, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, expect
 
 from realtime.bench.process import Process
 from tests.browser.board import (
@@ -21,6 +23,7 @@ from tests.browser.board import (
     set_hidden,
     sidebar,
 )
+from tests.browser.keeping import Keeper
 from tests.support.producing import Poster, created, deleted, numbered, updated
 from tests.support.waiting import until
 
@@ -33,27 +36,46 @@ PLACE_OF_POINT = """(chart, index) => {
 HIDDEN = '{"send":{"data":{"visible":false}}}'
 
 
-def test_a_curl_shows_in_two_open_pages(app: Process, context: BrowserContext) -> None:
+@pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
+
+
+@pytest.fixture(scope="module")
+def other_keeper(browser: Browser) -> Iterator[Keeper]:
+    """Keep a tab of another browser."""
+    made = Keeper(browser)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(other_keeper: Keeper, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Go on in the other browser's tab."""
+    with other_keeper.lent(request.node) as page:
+        yield page
+
+
+def test_a_curl_shows_in_two_open_pages(app: Process, page: Page, other: Page, poster: Poster) -> None:
     """The README's command adds a document; both browsers show it without being touched."""
-    with Poster(app.base_url) as poster:
-        poster.post(created("orders", {"id": "order-0", "state": "open"}))
-    pages = [context.new_page(), context.new_page()]
-    for page in pages:
-        open_collection(page, app.base_url, "orders")
-        expect(row(page, "order-0")).to_be_visible()
+    poster.post(created("orders", {"id": "order-0", "state": "open"}))
+    for each in (page, other):
+        open_collection(each, app.base_url, "orders")
+        expect(row(each, "order-0")).to_be_visible()
     answer = httpx.post(
         f"{app.base_url}/api/collections/orders/documents",
         json={"id": "order-1", "customer": "Ada", "amount": 42.5, "state": "open"},
     )
     assert answer.status_code == 201, answer.text
-    for page in pages:
-        expect(row(page, "order-1")).to_contain_text("Ada")
+    for each in (page, other):
+        expect(row(each, "order-1")).to_contain_text("Ada")
 
 
-def test_an_edit_in_one_page_shows_in_the_other(app: Process, context: BrowserContext, poster: Poster) -> None:
+def test_an_edit_in_one_page_shows_in_the_other(app: Process, page: Page, other: Page, poster: Poster) -> None:
     """Choose a row, edit the JSON, save: the other page's table has the new value, and so has the gateway."""
     poster.post(created("tasks", {"id": "t1", "title": "before"}))
-    writer, reader = context.new_page(), context.new_page()
+    writer, reader = page, other
     open_collection(writer, app.base_url, "tasks")
     open_collection(reader, app.base_url, "tasks")
     row(writer, "t1").click()
@@ -68,11 +90,11 @@ def test_an_edit_in_one_page_shows_in_the_other(app: Process, context: BrowserCo
 
 
 def test_creating_and_deleting_in_one_page_shows_in_the_other(
-    app: Process, context: BrowserContext, poster: Poster
+    app: Process, page: Page, other: Page, poster: Poster
 ) -> None:
     """A document made in a dialog appears elsewhere; one that was deleted goes there."""
     poster.post(created("notes", {"id": "n1", "title": "kept"}))
-    writer, reader = context.new_page(), context.new_page()
+    writer, reader = page, other
     open_collection(writer, app.base_url, "notes")
     open_collection(reader, app.base_url, "notes")
     writer.get_by_role("button", name="New document").click()
@@ -99,6 +121,7 @@ def test_zoom_hover_and_a_hidden_trace_are_as_left_after_100_updates(app: Proces
     _drag(page, share=(0.55, 0.98))
     expect(panel(page, "chart")).to_have_attribute("data-pinned", "true")
     _hover_something(page)
+    page.evaluate("window.tideboardBench.removals = 0")
     before = _looks(page)
     panel(page, "chart").evaluate(COUNT_PAINTS)
     numbers = iter(range(1000, 100_000))
@@ -128,14 +151,15 @@ def test_a_points_tooltip_stays_on_its_point(app: Process, page: Page, poster: P
     assert tooltip.text_content() == before
 
 
-def test_a_tab_survives_the_loss_of_its_channel_and_catches_up(app: Process, page: Page, poster: Poster) -> None:
+def test_a_tab_survives_the_loss_of_its_channel_and_catches_up(
+    app: Process, context: BrowserContext, poster: Poster
+) -> None:
     """While the network is gone the page says so; what came meanwhile is there when it is back."""
     poster.post(created("offline", {"id": "a"}))
+    page = context.new_page()
+    channel = _Cut(page)
     open_collection(page, app.base_url, "offline")
     expect(row(page, "a")).to_be_visible()
-    channel = _Cut(page)
-    page.reload()
-    expect(badge(page)).to_contain_text("Live")
     channel.cut()
     expect(badge(page)).to_contain_text(re.compile("Reconnecting|Refreshing"))  # the latter after five seconds
     poster.post(created("offline", {"id": "b"}), deleted("offline", "a"))
@@ -163,8 +187,11 @@ def test_real_time_off_holds_and_counts_and_on_catches_up(app: Process, page: Pa
         expect(row(page, f"new-{number}")).to_be_visible()
 
 
-def test_a_hidden_tab_is_sent_nothing_and_shows_the_newest_on_return(app: Process, page: Page, poster: Poster) -> None:
+def test_a_hidden_tab_is_sent_nothing_and_shows_the_newest_on_return(
+    app: Process, context: BrowserContext, poster: Poster
+) -> None:
     """Not a byte of any view while nobody looks; one newest value when somebody does."""
+    page = context.new_page()
     heard = _Heard(page)
     poster.post(created("hidden", {"id": "a"}))
     open_collection(page, app.base_url, "hidden")

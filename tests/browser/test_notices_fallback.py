@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Page, expect
 
 from realtime.bench.process import Process
 from tests.browser.board import sidebar
@@ -22,9 +22,9 @@ def app() -> Iterator[Process]:
 
 
 @pytest.fixture
-def reader(context: BrowserContext, poster: Poster, app: Process) -> Reader:
+def reader(page: Page, poster: Poster, app: Process) -> Reader:
     """Be a person whom nothing was told yet."""
-    return Reader(context, poster, app.base_url)
+    return Reader(page, poster, app.base_url)
 
 
 def test_the_count_and_a_toast_come_with_the_refresh(reader: Reader) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.board import walk_to
 from tests.support.processes import Process
 from tests.support.producing import Poster, created, deleted, numbered, updated
 
@@ -22,13 +23,19 @@ def collection() -> str:
 
 
 @pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
+
+
+@pytest.fixture
 def opened(app: Process, poster: Poster, page: Page, collection: str) -> Callable[..., Locator]:
     """Fill the collection and open its table."""
 
-    def open_it(size: int = 300, query: str = "", tab: Page = page) -> Locator:
+    def open_it(size: int = 300, query: str = "") -> Locator:
         poster.post(*numbered(collection, range(size)))
-        tab.goto(f"{app.base_url}/collections?collection={collection}{query}")
-        table = tab.locator(TABLE)
+        walk_to(page, f"{app.base_url}/collections?collection={collection}{query}")
+        table = page.locator(TABLE)
         expect(table.locator(".row").first).to_be_visible()
         expect(table.locator(".note")).to_contain_text(f"{size:,}")
         return table
@@ -172,11 +179,11 @@ def test_rows_are_reached_by_keyboard(opened: Callable[..., Locator], page: Page
 
 
 def test_an_edit_in_one_tab_is_in_the_other(
-    opened: Callable[..., Locator], app: Process, context: BrowserContext, page: Page, collection: str
+    opened: Callable[..., Locator], app: Process, page: Page, collection: str
 ) -> None:
     """Typed in one tab, saved by the gateway, drawn in both; a conflict would be told."""
     table = opened(query="&id=d000299")
-    other = context.new_page()
+    other = page.context.new_page()
     other.goto(f"{app.base_url}/collections?collection={collection}")
     expect(_row(other.locator(TABLE), "d000299")).to_be_visible()
     page.get_by_role("button", name="Edit").click()

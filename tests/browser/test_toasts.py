@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from realtime.bench.process import Process
 from tests.browser.board import set_hidden
@@ -25,9 +25,15 @@ def app() -> Iterator[Process]:
 
 
 @pytest.fixture
-def reader(context: BrowserContext, poster: Poster, app: Process) -> Reader:
-    """Be a person whom nothing was told yet."""
-    return Reader(context, poster, app.base_url)
+def reader(kept: Page, poster: Poster, app: Process) -> Reader:
+    """Be a person whom nothing was told yet, at the tab of the one before."""
+    return Reader(kept, poster, app.base_url)
+
+
+@pytest.fixture
+def timed(kept_timed: Page, poster: Poster, app: Process) -> Reader:
+    """Be such a person at a tab whose clock the test turns on."""
+    return Reader(kept_timed, poster, app.base_url)
 
 
 def test_each_type_has_its_icon_word_and_colour(reader: Reader) -> None:
@@ -78,10 +84,10 @@ def test_a_narrow_page_shows_the_worst_of_them_and_counts_the_others(reader: Rea
     expect(toasts(page)).to_have_count(2)
 
 
-def test_an_info_goes_after_five_seconds_a_warning_after_ten_an_error_stays(reader: Reader) -> None:
+def test_an_info_goes_after_five_seconds_a_warning_after_ten_an_error_stays(timed: Reader) -> None:
     """Counted by the page's own clock."""
-    page = reader.open(has_clock=True)
-    info, warning, error = (reader.send(severity) for severity in ("info", "warning", "error"))
+    page = timed.open()
+    info, warning, error = (timed.send(severity) for severity in ("info", "warning", "error"))
     expect(toasts(page)).to_have_count(3)
     page.clock.run_for(LIFE_MS)
     expect(toast(page, info)).to_have_count(0)
@@ -91,10 +97,10 @@ def test_an_info_goes_after_five_seconds_a_warning_after_ten_an_error_stays(read
     expect(toast(page, error)).to_be_visible()
 
 
-def test_the_timer_stands_still_under_the_pointer(reader: Reader) -> None:
+def test_the_timer_stands_still_under_the_pointer(timed: Reader) -> None:
     """And goes on from where it stood."""
-    page = reader.open(has_clock=True)
-    key = reader.send("info")
+    page = timed.open()
+    key = timed.send("info")
     toast(page, key).hover()
     page.clock.run_for(3 * LIFE_MS)
     expect(toast(page, key)).to_be_visible()
@@ -103,11 +109,11 @@ def test_the_timer_stands_still_under_the_pointer(reader: Reader) -> None:
     expect(toast(page, key)).to_have_count(0)
 
 
-def test_the_timer_stands_still_while_the_focus_is_on_it(reader: Reader) -> None:
+def test_the_timer_stands_still_while_the_focus_is_on_it(timed: Reader) -> None:
     """F6 goes there and back; it is the only thing that ever moves the focus."""
-    page = reader.open(has_clock=True)
+    page = timed.open()
     page.get_by_role("link", name="Health").focus()
-    key = reader.send("info")
+    key = timed.send("info")
     expect(toast(page, key)).to_be_visible()
     assert page.evaluate("document.activeElement.textContent").endswith("Health")
     page.keyboard.press("F6")
@@ -120,10 +126,10 @@ def test_the_timer_stands_still_while_the_focus_is_on_it(reader: Reader) -> None
     expect(toast(page, key)).to_have_count(0)
 
 
-def test_the_timer_stands_still_while_the_page_is_hidden(reader: Reader) -> None:
+def test_the_timer_stands_still_while_the_page_is_hidden(timed: Reader) -> None:
     """It is there when the reader comes back."""
-    page = reader.open(has_clock=True)
-    key = reader.send("info")
+    page = timed.open()
+    key = timed.send("info")
     expect(toast(page, key)).to_be_visible()
     set_hidden(page, True)
     page.clock.run_for(3 * LIFE_MS)
@@ -206,6 +212,19 @@ def test_of_two_tabs_one_shows_it_and_both_count_it(reader: Reader) -> None:
     expect(toasts(first)).to_have_count(0)
 
 
+def test_who_says_another_name_is_shown_what_is_theirs(reader: Reader, poster: Poster, app: Process) -> None:
+    """In the same tab, which goes on leading; what the one before was shown is gone."""
+    page = reader.open()
+    key = reader.send("error")
+    expect(toast(page, key)).to_be_visible()
+    for _ in range(2):
+        other = Reader(page, poster, app.base_url)
+        other.open()
+        expect(toasts(page)).to_have_count(0)
+        key = other.send("error")
+        expect(toast(page, key)).to_be_visible()
+
+
 def test_a_toast_read_elsewhere_goes(reader: Reader) -> None:
     """Whoever has read it needs no toast of it any more."""
     first = reader.open()
@@ -217,9 +236,10 @@ def test_a_toast_read_elsewhere_goes(reader: Reader) -> None:
     expect(toasts(first)).to_have_count(0)
 
 
-def test_regions_stand_ready_before_the_first_message_and_say_it_once(reader: Reader) -> None:
+def test_regions_stand_ready_before_the_first_message_and_say_it_once(page: Page, poster: Poster, app: Process) -> None:
     """Polite for what may wait, assertive for an error alone."""
-    page = reader.open()
+    reader = Reader(page, poster, app.base_url)
+    reader.open()
     status, alert = toaster(page).locator('.unseen[role="status"]'), toaster(page).locator('.unseen[role="alert"]')
     expect(status).to_have_text("")
     expect(alert).to_have_text("")
@@ -316,16 +336,16 @@ COUNT_SOUNDS = """() => {
 }"""
 
 
-def test_a_sound_is_heard_where_it_was_asked_for(reader: Reader) -> None:
+def test_a_sound_is_heard_where_it_was_asked_for(timed: Reader) -> None:
     """Switching it on lets one hear it; then from an error on, and not for a warning."""
-    page = reader.open(has_clock=True)
+    page = timed.open()
     page.evaluate(COUNT_SOUNDS)
     bell(page).get_by_role("switch", name="Sound").click()
     page.wait_for_function("window.sounds === 2")
     expect(toasts(page)).to_have_count(0)
-    warning = reader.send("warning")
+    warning = timed.send("warning")
     expect(toast(page, warning)).to_be_visible()
     assert page.evaluate("window.sounds") == 2
     page.clock.run_for(SELDOM_MS)
-    reader.send("error")
+    timed.send("error")
     page.wait_for_function("window.sounds === 4")

@@ -106,6 +106,7 @@ class Toaster {
   /** Take in whether this is the tab that shows them. One that was told not to stops at once. */
   lead(leads) {
     clearTimeout(this.lingering);
+    this.isElected = leads;
     const become = () => {
       this.leads = leads;
       this.settle();
@@ -113,6 +114,7 @@ class Toaster {
     if (leads || !this.leads) return become();
     // The channel says first that nobody leads here any more, and then that it is gone.
     queueMicrotask(() => {
+      if (this.isElected) return; // with the same message: somebody else is at the tab, and leads in it
       if (status().state === "live") become();
       else this.lingering = setTimeout(become, LINGER_MS);
     });
