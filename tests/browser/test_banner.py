@@ -157,6 +157,23 @@ def test_what_somebody_writes_is_never_taken_from_them(reader: Reader) -> None:
     expect(banner(page).locator(f'.item[data-key="{other}"]')).to_be_visible()
 
 
+def test_what_somebody_writes_is_not_shown_to_who_says_another_name(
+    reader: Reader, poster: Poster, app: Process
+) -> None:
+    """In the same tab: neither the text nor what it was about."""
+    page = reader.open()
+    reader.send("critical")
+    banner(page).get_by_role("button", name="Details").click()
+    banner(page).get_by_placeholder("Why, or what you do about it").fill("on my w")
+    other = Reader(page, poster, app.base_url)
+    other.open()
+    expect(banner(page)).to_be_hidden()
+    key = other.send("critical")
+    banner(page).get_by_role("button", name="Details").click()
+    expect(banner(page).locator(".item")).to_have_count(1)
+    expect(banner(page).locator(f'.item[data-key="{key}"]').get_by_role("textbox")).to_have_value("")
+
+
 def test_it_is_announced_once_by_a_region_that_was_there_before(page: Page, poster: Poster, app: Process) -> None:
     """As an alert: here action is needed."""
     reader = Reader(page, poster, app.base_url)

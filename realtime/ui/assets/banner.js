@@ -72,6 +72,7 @@ class Banner {
   }
 
   update(component) {
+    if (component.data.channel !== this.component?.data.channel) this.forget();
     this.component = component;
     this.mountedAt = component.parentElement;
     this.anchor ??= make("div");
@@ -166,6 +167,15 @@ class Banner {
     this.sheet.hidden = !this.isOpen;
     this.open.setAttribute("aria-expanded", String(this.isOpen));
     if (this.value.count) this.fill(this.value.rows, this.value.count);
+  }
+
+  /** Somebody else is at the tab: neither what was being written nor what it was about is theirs. */
+  forget() {
+    for (const item of this.items.values()) item.element.remove();
+    this.items.clear();
+    this.isOpen = false;
+    this.sheet.hidden = true;
+    this.open.setAttribute("aria-expanded", "false");
   }
 
   tick(now) {
