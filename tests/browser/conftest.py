@@ -1,4 +1,4 @@
-"""One Chromium for the folder, one app for each module, a fresh context for each test; and what no page may do."""
+"""One Chromium for the folder, an app for each module, a context or the kept tab for each test; what no page may do."""
 
 from __future__ import annotations
 

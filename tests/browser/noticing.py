@@ -95,7 +95,7 @@ class Reader:
             expect(toaster(other)).to_have_attribute("data-leads", str(other == page).lower())
         return page
 
-    def open_without_channel(self, path: str = "/") -> Page:
+    def open_without_channel(self, path: str = "/activity") -> Page:
         """Open a tab whose live channel is refused, as by a proxy that knows no WebSockets."""
         self._carry_name()
         page, self._first = self._first or self.context.new_page(), None

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute
 
 from realtime.bench.process import Process
-from tests.browser.board import open_overview, set_hidden
+from tests.browser.board import set_hidden, walk_to
 from tests.support.producing import Poster
 from tests.support.waiting import until
 
@@ -22,9 +22,9 @@ WATCH = """async () => {
 
 
 def opened(context: BrowserContext, app: Process) -> Page:
-    """Open the Overview in a tab, and listen to its channel."""
+    """Open a tab, and listen to its channel."""
     page = context.new_page()
-    open_overview(page, app.base_url)
+    walk_to(page, f"{app.base_url}/activity")
     page.evaluate(WATCH)
     return page
 

@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from realtime.bench.process import Process
-from tests.browser.board import row
+from tests.browser.board import open_collection, row, walk_to
 from tests.support.producing import Poster, created
 from tests.support.waiting import until
+
+
+@pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
 
 
 def noted(app: Process, action: str) -> list[dict[str, Any]]:
@@ -25,7 +32,7 @@ def noted(app: Process, action: str) -> list[dict[str, Any]]:
 def test_the_chain_is_checked_and_the_rows_are_taken_away(page: Page, app: Process, poster: Poster) -> None:
     """The file holds what was written, and taking it is in the audit itself."""
     poster.post(created("orders", {"id": "A-1"}))
-    page.goto(f"{app.base_url}/audit?audit-text=A-1")
+    walk_to(page, f"{app.base_url}/audit?audit-text=A-1")
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     page.get_by_role("button", name="Check the chain").click()
     expect(page.get_by_text("Whole:")).to_be_visible()
@@ -41,7 +48,7 @@ def test_the_chain_is_checked_and_the_rows_are_taken_away(page: Page, app: Proce
 def test_an_export_of_documents_is_noted(page: Page, app: Process, poster: Poster) -> None:
     """With who took what, how much of it, and from where."""
     poster.post(created("takings", {"id": "T-1"}))
-    page.goto(f"{app.base_url}/collections?collection=takings")
+    open_collection(page, app.base_url, "takings")
     expect(row(page, "T-1")).to_be_visible()
     page.get_by_role("button", name="Export").click()
     with page.expect_download():

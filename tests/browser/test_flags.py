@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from realtime.bench.process import Process
 from realtime.protocol.events import Envelope
 from realtime.protocol.flags import NOTIFICATIONS, READ_ONLY, REALTIME, WEBSOCKET
-from tests.browser.board import badge, draft_in, open_collection, row, sidebar
+from tests.browser.board import badge, draft_in, open_collection, row, sidebar, walk_to
 from tests.browser.noticing import banner
 from tests.support.producing import Poster, created
 from tests.support.waiting import until
@@ -34,6 +34,12 @@ def switch(app: Process) -> Iterator[Switch]:
 
     yield put
     put(websocket=100, realtime=100, notifications=100, read_only=0)
+
+
+@pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
 
 
 def line(page: Page, flag: str) -> Locator:
@@ -173,7 +179,7 @@ def broken(error: str) -> Envelope:
 
 def test_a_flag_is_switched_on_the_admin_page_for_a_share(page: Page, app: Process) -> None:
     """The share, the reason and who did it are there at once, beside the figures; other tabs hear of it."""
-    page.goto(f"{app.base_url}/admin")
+    walk_to(page, f"{app.base_url}/admin")
     card = page.locator(".st-key-flag-realtime")
     expect(card).to_contain_text("On")
     expect(card.get_by_role("table", name="Real-time: how it goes")).to_contain_text("Now")

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.board import badge, panel, sidebar
+from tests.browser.board import badge, panel, sidebar, walk_to
 from tests.support.processes import Process
 from tests.support.producing import Poster, created
 
 LANES = """() => document.querySelector('[data-view="health_charts.timeline"] .js-plotly-plot')
   ?._fullLayout?.yaxis?._categories"""
+
+
+@pytest.fixture
+def page(kept: Page) -> Page:
+    """Go on in the tab of the test before."""
+    return kept
 
 
 def number(page: Page, key: str) -> str:
@@ -26,8 +33,8 @@ def next_paint(chart: Locator) -> None:
 
 def test_health_is_live_and_complete(page: Page, app: Process, poster: Poster) -> None:
     """An event moves the numbers with no reload; every panel has drawn; nothing is empty by mistake."""
-    page.goto(f"{app.base_url}/health")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/health")
+    page.evaluate("window.tideboardBench.removals = 0")
     expect(page.locator('[data-view="health_lists.verdict"]')).to_contain_text(re.compile(r"Live for .* Not lost"))
     expect(panel(page, "numbers").locator('[data-key="dials"] .value')).to_have_text("100 %")
     expect(page.locator('[data-view="health_lists.queues"]')).to_contain_text("App to open tabs")
@@ -46,7 +53,7 @@ def test_health_is_live_and_complete(page: Page, app: Process, poster: Poster) -
 
 def test_a_band_tells_what_it_was_and_goes_on_telling(page: Page, app: Process) -> None:
     """The tooltip stays while the band it is on grows."""
-    page.goto(f"{app.base_url}/health")
+    walk_to(page, f"{app.base_url}/health")
     chart = page.locator('[data-view="health_charts.timeline"]')
     expect(page.locator('[data-view="health_charts.cpu"] .main-svg').first).to_be_attached()
     expect(page.locator('[data-view="health_lists.dead_letters"]')).to_contain_text("every critical event")
@@ -64,8 +71,7 @@ def test_a_band_tells_what_it_was_and_goes_on_telling(page: Page, app: Process) 
 
 def test_health_stands_still_when_held(page: Page, app: Process, poster: Poster) -> None:
     """What happens meanwhile is counted by the badge, and shown when it is let go."""
-    page.goto(f"{app.base_url}/health")
-    expect(badge(page)).to_contain_text("Live")
+    walk_to(page, f"{app.base_url}/health")
     sidebar(page).get_by_text("Real-time", exact=True).click()
     expect(badge(page)).to_contain_text("Paused")
     shown = page.locator('[data-view="health.deliveries"]')

@@ -86,15 +86,15 @@ def orders() -> str:
 
 
 @pytest.fixture
-def opened(installed: Installation, page: Page, orders: str) -> Page:
+def opened(installed: Installation, kept: Page, orders: str) -> Page:
     """Open a collection with two orders in it, and mark the page so that a reload would show."""
     with Poster(installed.gateway.base_url) as poster:
         poster.post(created(orders, {"id": "a", "n": 1}), created(orders, {"id": "b", "n": 1}))
-    open_collection(page, installed.app.base_url, orders)
-    expect(row(page, "a")).to_be_visible()
-    expect(panel(page, "chart").locator(".js-plotly-plot .main-svg").first).to_be_attached()  # the page has loaded
-    page.evaluate("window.wasHereBefore = true")
-    return page
+    open_collection(kept, installed.app.base_url, orders)
+    expect(row(kept, "a")).to_be_visible()
+    expect(panel(kept, "chart").locator(".js-plotly-plot .main-svg").first).to_be_attached()  # the page has loaded
+    kept.evaluate("window.wasHereBefore = true")
+    return kept
 
 
 def waiting(page: Page) -> Locator:

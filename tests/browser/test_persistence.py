@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.board import badge, open_collection, open_overview, panel, row, sidebar
+from tests.browser.board import badge, open_collection, panel, row, sidebar, walk_to
 from tests.support.pages import new_context
 from tests.support.processes import Process, free_port, start_app
 from tests.support.producing import Poster, created
@@ -27,22 +27,22 @@ def switch(page: Page) -> None:
 def test_the_switch_is_kept_by_the_browser(browser: Browser, context: BrowserContext, app: Process) -> None:
     """Off stays off through a reload, in a second tab and after a restart of the browser; another browser is live."""
     page = context.new_page()
-    open_overview(page, app.base_url)
+    walk_to(page, f"{app.base_url}/activity")
     switch(page)
     expect(badge(page)).to_contain_text("Paused")
     page.reload()
     expect(badge(page)).to_contain_text("Paused")
     second = context.new_page()
-    second.goto(f"{app.base_url}/health")
+    second.goto(f"{app.base_url}/notifications")
     expect(badge(second)).to_contain_text("Paused")
     restarted = new_context(browser, storage_state=context.storage_state())
     third = restarted.new_page()
-    third.goto(app.base_url)
+    third.goto(f"{app.base_url}/activity")
     expect(badge(third)).to_contain_text("Paused")
     restarted.close()
     other = new_context(browser)
     fourth = other.new_page()
-    open_overview(fourth, app.base_url)
+    walk_to(fourth, f"{app.base_url}/activity")
     other.close()
     switch(page)
     expect(badge(page)).to_contain_text("Live")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from realtime.bench.process import Process
-from tests.browser.board import CHANNEL, badge, panel, sidebar
+from tests.browser.board import CHANNEL, badge, panel, sidebar, walk_to
 from tests.support.pages import new_context
 from tests.support.processes import running_app, start_app
 from tests.support.waiting import until
@@ -27,11 +27,11 @@ def app() -> Iterator[Process]:
 
 
 @pytest.fixture
-def other(browser: Browser) -> Iterator[BrowserContext]:
-    """Open another browser: no cookies in common."""
-    made = new_context(browser)
-    yield made
-    made.close()
+def watcher(kept: Page, app: Process) -> Page:
+    """Look at who is here with another browser: no cookies in common. It stays from test to test."""
+    kept.context.add_cookies([{"name": "tideboard_person", "value": "watcher", "url": app.base_url}])
+    walk_to(kept, f"{app.base_url}/activity")
+    return kept
 
 
 def told(app: Process) -> list[str]:
@@ -66,11 +66,8 @@ def person(page: Page, name: str) -> Any:
     return people_panel(page).locator(f'[data-person="{name}"]')
 
 
-def test_two_tabs_are_one_person_until_the_last_is_closed(
-    app: Process, context: BrowserContext, other: BrowserContext
-) -> None:
+def test_two_tabs_are_one_person_until_the_last_is_closed(app: Process, context: BrowserContext, watcher: Page) -> None:
     """One login however many tabs and browsers; after the last closed, one logout, seen on another's open page."""
-    watcher = open_as(other, app, "watcher", "activity")
     first = open_as(context, app, "ann")
     expect(person(watcher, "ann")).to_contain_text("Overview")
     second = open_as(context, app, "ann", "activity")
@@ -117,10 +114,9 @@ def test_saying_another_name_is_leaving_as_the_one_and_coming_as_the_other(
 
 
 def test_a_tab_nobody_touches_falls_idle_and_a_touch_brings_it_back(
-    app: Process, context: BrowserContext, other: BrowserContext
+    app: Process, context: BrowserContext, watcher: Page
 ) -> None:
     """After five minutes, which the page's clock is told have passed; another's page shows it by shape and word."""
-    watcher = open_as(other, app, "watcher", "activity")
     context.add_cookies([{"name": "tideboard_person", "value": "idler", "url": app.base_url}])
     page = context.new_page()
     page.clock.install()
@@ -138,36 +134,35 @@ def test_a_tab_nobody_touches_falls_idle_and_a_touch_brings_it_back(
 
 
 def test_without_its_channel_a_tab_counts_by_its_streamlit_session(
-    app: Process, context: BrowserContext, other: BrowserContext
+    app: Process, context: BrowserContext, watcher: Page
 ) -> None:
     """A proxy that knows no WebSocket of ours hides nobody; closing the page is noticed all the same."""
-    watcher = open_as(other, app, "watcher", "activity")
     context.add_cookies([{"name": "tideboard_person", "value": "blocked", "url": app.base_url}])
     page = context.new_page()
     page.route_web_socket(CHANNEL, lambda route: route.close(code=1011, reason="no sockets here"))
-    page.goto(f"{app.base_url}/health")
+    page.goto(f"{app.base_url}/notifications")
     expect(badge(page)).to_contain_text("Refreshing every")
-    expect(person(watcher, "blocked")).to_contain_text("Health")
+    expect(person(watcher, "blocked")).to_contain_text("Notifications")
     page.close()
     expect(person(watcher, "blocked")).to_contain_text("Left")
     assert [each for each in told(app) if " blocked" in each] == [
         "login blocked",
-        "view blocked Health",
+        "view blocked Notifications",
         "logout blocked",
     ]
 
 
 def test_the_sidebar_of_every_page_names_who_is_here_and_opens_what_they_did(
-    app: Process, context: BrowserContext, other: BrowserContext
+    app: Process, context: BrowserContext, watcher: Page
 ) -> None:
     """Somebody comes, their name is there without a reload; a click shows them on Activity."""
-    page = open_as(context, app, "reader", "health")
-    open_as(other, app, "newcomer")
-    chip = sidebar(page).locator('[data-tideboard="people"] [data-person="newcomer"]')
+    walk_to(watcher, f"{app.base_url}/health")
+    open_as(context, app, "newcomer", "activity")
+    chip = sidebar(watcher).locator('[data-tideboard="people"] [data-person="newcomer"]')
     expect(chip).to_be_visible()
     chip.click()
-    expect(panel(page, "person")).to_contain_text("newcomer")
-    expect(page).to_have_url(f"{app.base_url}/activity?person=newcomer")
+    expect(panel(watcher, "person")).to_contain_text("newcomer")
+    expect(watcher).to_have_url(f"{app.base_url}/activity?person=newcomer")
 
 
 def test_people_are_no_news_of_what_is_watched(app: Process, page: Page) -> None:
@@ -184,8 +179,8 @@ def test_whom_a_killed_app_left_behind_is_logged_out_by_the_next(browser: Browse
     contexts = [new_context(browser), new_context(browser)]
     with start_app(tmp_path / "data", extra=extra) as app:
         app.wait_ready()
-        stays = open_as(contexts[0], app, "stays")
-        goes = open_as(contexts[1], app, "goes")
+        stays = open_as(contexts[0], app, "stays", "activity")
+        goes = open_as(contexts[1], app, "goes", "activity")
         until(lambda: {"login stays", "login goes"} <= set(told(app)))
         app.kill()
     goes.close()

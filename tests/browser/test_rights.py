@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from realtime.protocol.roles import ADMIN
-from tests.browser.board import badge, draft_in, open_collection, panel, row, sidebar
+from tests.browser.board import draft_in, open_collection, panel, row, sidebar, walk_to
 from tests.gateway.tokens import token
 from tests.support.pages import new_context
 from tests.support.processes import Process, free_port, start_app
@@ -60,35 +60,6 @@ def app(provider: Provider) -> Iterator[Process]:
             yield running
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Open a browser that has never been here."""
-    made = new_context(browser)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def other(browser: Browser) -> Iterator[BrowserContext]:
-    """Open a second one, for somebody else."""
-    made = new_context(browser)
-    yield made
-    made.close()
-
-
-def put(app: Process, identifier: str, region: str, *, total: int) -> None:
-    """Put an order into the gateway, as an administrator."""
-    document = {
-        "id": identifier, "region": region, "total": total,
-        "margin": f"{HUSH}-margin", "customer": f"{HUSH}-customer-{region}",
-    }  # fmt: skip
-    answer = httpx.put(
-        f"{app.base_url}/api/collections/orders/documents/{identifier}", json=document, trust_env=False,
-        headers={"Authorization": f"Bearer {token(KEY, sub='till', roles=[ADMIN])}"},
-    )  # fmt: skip
-    assert answer.status_code in (200, 201), answer.text
-
-
 class Received:
     """Everything a browser's pages receive, of this app's."""
 
@@ -108,6 +79,41 @@ class Received:
         return any(word in part for part in self.parts)
 
 
+SignIn = Callable[[str], tuple[Page, Received]]
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, app: Process) -> Iterator[SignIn]:
+    """Sign people in, each with a browser of their own, and once for the module."""
+    tabs: dict[str, tuple[Page, Received]] = {}
+
+    def tab_of(name: str) -> tuple[Page, Received]:
+        if name not in tabs:
+            context = new_context(browser)
+            received = Received(context)
+            page = context.new_page()
+            sign_in(page, app, name)
+            tabs[name] = page, received
+        return tabs[name]
+
+    yield tab_of
+    for page, _ in tabs.values():
+        page.context.close()
+
+
+def put(app: Process, identifier: str, region: str, *, total: int) -> None:
+    """Put an order into the gateway, as an administrator."""
+    document = {
+        "id": identifier, "region": region, "total": total,
+        "margin": f"{HUSH}-margin", "customer": f"{HUSH}-customer-{region}",
+    }  # fmt: skip
+    answer = httpx.put(
+        f"{app.base_url}/api/collections/orders/documents/{identifier}", json=document, trust_env=False,
+        headers={"Authorization": f"Bearer {token(KEY, sub='till', roles=[ADMIN])}"},
+    )  # fmt: skip
+    assert answer.status_code in (200, 201), answer.text
+
+
 def sign_in(page: Page, app: Process, name: str) -> None:
     """Go the whole way: the door, the provider's page, and back."""
     page.goto(app.base_url)
@@ -116,14 +122,9 @@ def sign_in(page: Page, app: Process, name: str) -> None:
     expect(sidebar(page).get_by_text(str(PEOPLE[name]["name"]))).to_be_visible()
 
 
-def test_each_sees_what_they_may_and_receives_nothing_else(
-    app: Process, context: BrowserContext, other: BrowserContext
-) -> None:
+def test_each_sees_what_they_may_and_receives_nothing_else(app: Process, signed_in: SignIn) -> None:
     """Live, on every page; a change reaches both, each in their own way. What is kept back isn't in any frame."""
-    clerk_gets, admin_gets = Received(context), Received(other)
-    clerk, admin = context.new_page(), other.new_page()
-    sign_in(clerk, app, "Carl")
-    sign_in(admin, app, "Ann")
+    (clerk, clerk_gets), (admin, admin_gets) = signed_in("Carl"), signed_in("Ann")
     for page in (clerk, admin):
         open_collection(page, app.base_url, "orders")
     expect(row(admin, "south-order")).to_contain_text(f"{HUSH}-customer-south")
@@ -135,18 +136,16 @@ def test_each_sees_what_they_may_and_receives_nothing_else(
     expect(row(clerk, "south-order")).to_have_count(0)
     expect(row(admin, "south-order")).to_contain_text("71")
     for path in ("", "activity", "health"):
-        clerk.goto(f"{app.base_url}/{path}")
-        expect(badge(clerk)).to_contain_text("Live")
+        walk_to(clerk, f"{app.base_url}/{path}")
     expect(panel(clerk, "numbers").first).to_be_visible()
     assert admin_gets.has(f"{HUSH}-margin")
     assert clerk_gets.has("north-order")
     assert not clerk_gets.has(HUSH)
 
 
-def test_what_one_could_not_see_stays_when_they_save(app: Process, context: BrowserContext) -> None:
+def test_what_one_could_not_see_stays_when_they_save(app: Process, signed_in: SignIn) -> None:
     """The document's text shows marks; what is saved keeps what was behind them, and what wasn't there at all."""
-    page = context.new_page()
-    sign_in(page, app, "Carl")
+    page, _ = signed_in("Carl")
     open_collection(page, app.base_url, "orders")
     row(page, "north-order").click()
     page.get_by_role("button", name="Edit").click()
@@ -166,10 +165,9 @@ def test_what_one_could_not_see_stays_when_they_save(app: Process, context: Brow
     }  # fmt: skip
 
 
-def test_what_one_may_not_do_is_no_button_that_works(app: Process, context: BrowserContext) -> None:
+def test_what_one_may_not_do_is_no_button_that_works(app: Process, signed_in: SignIn) -> None:
     """It says which right is missing and whom to ask."""
-    page = context.new_page()
-    sign_in(page, app, "Carl")
+    page, _ = signed_in("Carl")
     open_collection(page, app.base_url, "orders")
     button = page.get_by_role("button", name="New document")
     expect(button).to_be_disabled()
@@ -181,10 +179,9 @@ def test_what_one_may_not_do_is_no_button_that_works(app: Process, context: Brow
 
 
 @pytest.mark.parametrize("path", ["", "collections", "activity"])
-def test_a_page_without_the_right_says_what_is_missing(app: Process, context: BrowserContext, path: str) -> None:
+def test_a_page_without_the_right_says_what_is_missing(app: Process, signed_in: SignIn, path: str) -> None:
     """And whom to ask; the navigation and who one is stay where they are."""
-    page = context.new_page()
-    sign_in(page, app, "Nobody")
+    page, _ = signed_in("Nobody")
     page.goto(f"{app.base_url}/{path}")
     expect(page.get_by_text("You have no role that would allow 'read'; ask the data desk.")).to_be_visible()
     expect(sidebar(page).get_by_text("Nora Body")).to_be_visible()

@@ -58,7 +58,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     assert asked.abroad == []
 
 
-def sign_in(page: Page, app: Process, name: str, *, path: str = "") -> None:
+def sign_in(page: Page, app: Process, name: str, *, path: str = "activity") -> None:
     """Go the whole way: the door, the provider's page, and back."""
     page.goto(f"{app.base_url}/{path}")
     page.get_by_role("button", name="Sign in").click()
@@ -87,7 +87,7 @@ def test_a_person_signs_in_and_out(app: Process, provider: Provider, context: Br
     expect(page.get_by_text("ann@example.org", exact=True)).to_be_visible()
     expect(page.locator("[data-view]").first).to_be_visible()
     second = context.new_page()
-    second.goto(f"{app.base_url}/health")
+    second.goto(f"{app.base_url}/notifications")
     expect(second.get_by_text("Ann Lee")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
@@ -129,7 +129,7 @@ def test_who_is_blocked_is_shown_out_at_once(app: Process, context: BrowserConte
     page, other = context.new_page(), context.new_page()
     sign_in(page, app, "Ann")
     expect(page.locator("[data-view]").first).to_be_visible()
-    other.goto(f"{app.base_url}/health")
+    other.goto(f"{app.base_url}/notifications")
     expect(other.locator("[data-view]").first).to_be_visible()
     bystander = new_context(browser).new_page()
     sign_in(bystander, app, "Bob")
