@@ -203,12 +203,16 @@ class Caster:
         Threads: the caster's own.
         """
         with self._lock:
-            # Charts first: a browser draws them longest, so small panels shan't hold them up. Then the cheapest.
+            # Charts first, on their own: a browser draws them longest, so small panels shan't hold them up. Then the
+            # cheapest.
             followed = sorted(self._followed.values(), key=lambda each: (each.view.kind != "chart", each.cost_s))
             self._forget_unused(now=now)
         total_s = sum(casting.cost_s for casting in followed)
-        wait_s = _LONGEST_WAIT_S
+        wait_s, is_past_charts = _LONGEST_WAIT_S, False
         for casting in followed:
+            if not is_past_charts and casting.view.kind != "chart":
+                is_past_charts = True
+                self._hand_over()
             if not casting.topics.isdisjoint(topics):
                 casting.is_dirty = True
             clock_wait_s = casting.clock_wait_s(now=now)

@@ -251,6 +251,19 @@ def test_the_thread_hears_the_store_and_speaks_on_the_loop() -> None:
     assert [each["full"]["number"] for each in heard] == [1, 2]
 
 
+def test_charts_are_handed_over_before_anything_else_is_rendered() -> None:
+    """A browser draws them longest, so they don't wait for small panels."""
+    stage, handed_over = Stage(), list[int]()
+    stage.caster._hand_over = lambda: handed_over.append(len(stage.sent))
+    drawn = View(
+        name="drawn", kind="chart", render=lambda _store, *, now: {"number": now}, topics=lambda: ("a",)
+    )  # fmt: skip
+    channels = [stage.follow(one_number), stage.follow(drawn)]
+    stage.put(1, after_s=1.0)
+    assert [each["channel"] for each in stage.sent] == channels[::-1]
+    assert handed_over == [1]
+
+
 def test_the_publications_of_a_pass_are_handed_over_together() -> None:
     """In one turn of the loop, so that a tab with several panels is sent one message, not one for each."""
     asyncio.run(_one_turn())
