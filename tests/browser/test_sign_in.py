@@ -84,7 +84,7 @@ def test_a_person_signs_in_and_out(app: Process, provider: Provider, context: Br
     page = context.new_page()
     sign_in(page, app, "Ann")
     expect(page.get_by_text("Ann Lee")).to_be_visible()
-    expect(page.get_by_text("ann@example.org", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stText").get_by_text("ann@example.org", exact=True)).to_be_visible()
     expect(page.locator("[data-view]").first).to_be_visible()
     second = context.new_page()
     second.goto(f"{app.base_url}/notifications")
