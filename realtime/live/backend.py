@@ -245,7 +245,8 @@ class LiveBackend:
             _log.exception("The view %s can't be shown", ticket.view)
             return
         if _is_sent(tab_of(member), ticket.channel):
-            member.push(ticket.channel, OutPublication(full, key=ticket.channel, can_coalesce=True))
+            # No patch may supersede it: the tab asks once, and takes no patch before it has this.
+            member.push(ticket.channel, OutPublication(full, key=ticket.channel))
 
     def _newest(self, ticket: Ticket) -> bytes:
         return self._caster.full(lookup(ticket.view), ticket.parameters, profile=ticket.profile)

@@ -11,6 +11,10 @@ import pytest
 import websocket
 
 from realtime.config import Settings
+from realtime.hub.backlog import Backlog
+from realtime.hub.connection import Connection
+from realtime.hub.outgoing import outgoing_publication
+from realtime.hub.ports import Member, OutPublication
 from realtime.live.runtime import Runtime, current, install, uninstall
 from realtime.live.tickets import Tickets, channel_of, ticket_key
 from realtime.protocol.codes import may_reconnect
@@ -79,6 +83,25 @@ def test_a_tab_that_misses_the_base_gets_the_whole(serving: Serving, tab: Tab) -
     assert "full" in tab.next_push()
     tab.tell(want="view:unknown")
     assert tab.has_silence()
+
+
+def test_the_whole_that_a_tab_asked_for_is_left_out_for_no_patch(
+    serving: Serving, tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks once, and takes no patch before it has the whole: one that came instead would freeze its view."""
+    cast = serving.live.caster.current(one_number, {"pad": 500})
+    tab.show(serving, one_number, pad=500)
+    queued = Backlog(limit_bytes=1_000_000)
+
+    def keep(_member: Member, channel: str, publication: OutPublication) -> None:
+        """Be a connection that is behind: everything goes into its backlog."""
+        queued.add(outgoing_publication(channel, publication))
+        queued.add(outgoing_publication(channel, OutPublication(b"{}", key=channel, can_coalesce=True)))
+
+    monkeypatch.setattr(Connection, "push", keep)
+    tab.tell(want=cast.channel)
+    until(lambda: len(queued) == 2)
+    assert b'"full"' in queued.take(limit_bytes=1_000_000).line
 
 
 def test_a_hidden_tab_is_sent_nothing_and_on_return_the_newest(serving: Serving, tab: Tab) -> None:
