@@ -13,14 +13,15 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from realtime.live.casting import Casting
+from realtime.live.handing import Handing, Publish
 from realtime.live.tickets import Tickets, channel_of
 from realtime.metrics import VIEW_RENDERS, VIEW_SECONDS
 from realtime.pulse import PULSE, PUSHES
@@ -40,7 +41,6 @@ _SWEEP_EVERY_S: Final = 5.0
 DEFAULT_PROFILE: Final = "default"
 """The process's own: where nobody is restricted, everybody's."""
 _log = logging.getLogger(__name__)
-Publish = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,28 +151,15 @@ class Caster:
 
     def start(self, loop: asyncio.AbstractEventLoop, *, publish: Publish) -> None:
         """Begin casting; `publish(channel, data)` is called on `loop`, in order, never while a lock is held."""
-
-        waiting: deque[tuple[str, bytes, float]] = deque()
-
-        def publish_waiting() -> None:
-            while waiting:
-                channel, data, began = waiting.popleft()
-                publish(channel, data)
-                PULSE.note(PUSHES, self._timer() - began)
-
-        def hand_over() -> None:
-            try:
-                if waiting:
-                    loop.call_soon_threadsafe(publish_waiting)
-            except RuntimeError:
-                self._stopping.set()  # the loop is closed: nobody is left to send to
+        handing = Handing(
+            loop, publish, spent=partial(PULSE.note, PUSHES), on_closed=self._stopping.set, timer=self._timer
+        )
 
         def send(channel: str, data: bytes, began: float) -> None:
-            waiting.append((channel, data, began))
-            if threading.current_thread() is not self._thread:  # it hands over what a pass has made together
-                hand_over()
+            is_ours = threading.current_thread() is self._thread  # it hands over what a pass has made together
+            handing.put(channel, data, began, may_wait=is_ours)
 
-        self._send, self._hand_over = send, hand_over
+        self._send, self._hand_over = send, handing.hand_over
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="tideboard-caster", daemon=True)
         self._thread.start()
