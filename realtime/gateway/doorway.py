@@ -167,6 +167,7 @@ class _Remembering(ProxyHeadersMiddleware):
         """Remember the client and `send`, then do as before."""
         if scope["type"] != "lifespan":
             scope[REAL_CLIENT] = scope.get("client")
+        if scope["type"] == "websocket":  # around a request it would tie a knot that only a garbage collection undoes
             scope[SERVER_SEND] = send
         await super().__call__(scope, receive, send)
 

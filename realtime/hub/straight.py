@@ -38,6 +38,8 @@ def straight_of(scope: Scope) -> Straight | None:
     protocol: Any = getattr(scope.get(SERVER_SEND), "__self__", None)
     if not isinstance(protocol, WebSocketsSansIOProtocol) or protocol.conn.extensions:
         return None
+    if not all(hasattr(protocol, name) for name in ("writable", "disconnected")):
+        return None
     conn, is_writable, write = protocol.conn, protocol.writable.is_set, protocol.transport.write
 
     def straight(frame: bytes) -> bool:

@@ -186,6 +186,7 @@ from realtime.hub.gate import Gate, Quotas
 from realtime.hub.straight import straight_of
 gate = Gate(quotas=Quotas(connections_per_address=4))
 async def page(request):
+    assert "tideboard.send" not in request.scope  # it would be a knot: a request's scope, its send, and so on
     return JSONResponse([gate.peer_of(request.scope).address, request.client.host])
 async def ask(websocket):
     await websocket.accept()

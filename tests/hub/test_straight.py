@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import Event
+from types import SimpleNamespace
 from typing import Any
 
 import uvicorn
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
@@ -74,6 +77,16 @@ def test_another_server_has_no_straight_way() -> None:
 
     assert straight_of({"tideboard.send": send}) is None
     assert straight_of({}) is None
+
+
+def test_an_older_server_has_no_straight_way() -> None:
+    """Those say by nothing that a socket is lost, so it couldn't be told from one that is open."""
+    protocol: Any = WebSocketsSansIOProtocol.__new__(WebSocketsSansIOProtocol)
+    protocol.conn, protocol.writable, protocol.transport = SimpleNamespace(extensions=[]), Event(), SimpleNamespace()
+    protocol.transport.write = protocol.conn.state = None
+    assert straight_of({"tideboard.send": protocol.send}) is None
+    protocol.disconnected = False
+    assert straight_of({"tideboard.send": protocol.send}) is not None
 
 
 @in_loop
