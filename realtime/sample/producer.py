@@ -148,7 +148,9 @@ class Producer:
             raise NotConnected(f"The gateway doesn't answer: {error}") from error
         if response.status_code >= 500 or response.status_code in (401, 403, 408, 429):
             wait_s = retry_after_s(response.headers.get("retry-after"))
-            raise NotConnected(f"The gateway answers {method} {path} with {response.status_code}.", retry_s=wait_s)
+            what = "lets nobody in" if response.status_code in (401, 403) else "can't answer"
+            words = f"The gateway {what} now ({method} {path}: {response.status_code})."
+            raise NotConnected(words, retry_s=wait_s)
         return response
 
 

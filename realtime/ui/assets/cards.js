@@ -4,7 +4,7 @@
 import { follow } from "./channel.js"
 import { css } from "./cards.css.js"
 import { everySecond, make, say } from "./dom.js"
-import { ago, count, exact, moment } from "./format.js"
+import { ago, at, count, exact } from "./format.js"
 import { drawSpark, spark } from "./spark.js"
 
 const panels = new WeakMap()
@@ -155,4 +155,4 @@ function lineOf(facts) {
   }
 }
 
-const freshness = (card) => (card.staleSince === null ? card.freshness : `${card.freshness} since ${moment(card.staleSince)}`)
+const freshness = (card) => (card.staleSince === null ? card.freshness : `${card.freshness} since ${at(card.staleSince)}`)
