@@ -6,7 +6,7 @@ import { everySecond, make, say } from "./dom.js";
 import { ago, count, exact, span } from "./format.js";
 import { css } from "./badge.css.js";
 import { currentHold, watchHold } from "./hold.js";
-import { retryNow, watchStatus } from "./link.js";
+import { asksForPage, retryNow, watchStatus } from "./link.js";
 import { setStale } from "./stale.js";
 
 const SETTLES_AFTER_MS = 1000;
@@ -73,6 +73,8 @@ class Badge {
     this.root.dataset.view = component.data.view;
     this.unfollow = follow(this.root, component.data, (value) => this.take(value), { ignoresHold: true });
     this.unwatchStatus ??= watchStatus((link) => this.hear(link));
+    this.stopAsking?.();
+    this.stopAsking = asksForPage(component.data.askForTicket);
     this.report();
     this.show();
   }
@@ -194,6 +196,7 @@ class Badge {
     clearTimeout(this.settling);
     this.unfollow();
     this.unwatchStatus?.();
+    this.stopAsking?.();
     for (const end of this.endings) end();
   }
 }

@@ -1,10 +1,10 @@
 // What a panel does with a view: draw the page's value at once, then what the channel brings, never an older one; with the
 // frame it will be seen in (a chart, which takes longer, at once); a tab that is behind skips to the newest value. Stand
-// still while real-time is held; ask for a new ticket when the server refuses the old one.
+// still while real-time is held.
 
 import { paintedSomething } from "./fade.js";
 import { currentHold, setHold, watchHold } from "./hold.js";
-import { mayAskForTickets, subscribe } from "./link.js";
+import { subscribe } from "./link.js";
 import { setPerson } from "./person.js";
 import { watchStale } from "./stale.js";
 
@@ -14,8 +14,6 @@ export { watchLead } from "./link.js";
 const FRAME_MS = 16;
 const SHARE = 1; // of the time a paint took, left to everything else before the next
 const LONGEST_REST_MS = 100;
-const ASK_AGAIN_MS = 3500;
-const ASK_SELDOM_MS = 120000;
 const followings = new WeakMap();
 
 /**
@@ -92,17 +90,20 @@ class Following {
     const leave = this.leave;
     this.ticket = ticket;
     this.leave = subscribe(this.channel, ticket, {
-      changed: (subscription) => this.offer(subscription, false),
-      refused: () => this.askForTicket(),
+      changed: (subscription) => this.offer(subscription, subscription.state !== "joined"),
+      refused: () => this.data.askForTicket?.(),
     });
     leave?.();
   }
 
-  /** Take a value unless it is older. The channel is asked live, so its word on the epoch counts; a page's may be stale. */
-  offer({ epoch, version, value }, isFromPage) {
+  /**
+   * Take a value unless it is older. Who is in a view hears live, so its word on the epoch counts; a page's value, and what
+   * was heard before a connection was lost, may be stale.
+   */
+  offer({ epoch, version, value }, mayBeStale) {
     const known = this.newest;
     if (known && epoch === known.epoch && version <= known.version) return;
-    if (known && isFromPage && epoch < known.epoch) return;
+    if (known && mayBeStale && epoch < known.epoch) return;
     this.newest = { epoch, version, value };
     this.soon();
   }
@@ -153,23 +154,8 @@ class Following {
     this.root.dataset.trouble = "This panel can't be drawn. Reload the page; if it stays so, the browser's console says why.";
   }
 
-  /** Bring new tickets by one rerun for the whole page; a panel that is still refused after that asks again. */
-  askForTicket() {
-    const refused = this.ticket;
-    let waitMs = ASK_AGAIN_MS;
-    const ask = () => {
-      if (this.hasEnded || this.ticket !== refused) return;
-      if (mayAskForTickets()) this.data.askForTicket?.();
-      this.asking = setTimeout(ask, waitMs);
-      waitMs = Math.min(2 * waitMs, ASK_SELDOM_MS);
-    };
-    clearTimeout(this.asking);
-    ask();
-  }
-
   end() {
     this.hasEnded = true;
-    clearTimeout(this.asking);
     this.cancel?.();
     document.removeEventListener("visibilitychange", this.turn);
     this.stopWatching();

@@ -17,7 +17,8 @@ const HIDDEN_AFTER_MS = 2000;
 const RELEASE_AFTER_MS = 1000; // a component that Streamlit mounts anew takes its subscription over
 const BLOCKED_FIRST_MS = 3000;
 const BLOCKED_AFTER_MS = 5000;
-const ASK_AGAIN_MS = 3000;
+const ASK_AGAIN_MS = 500; // doubled with each time that nothing came of it
+const ASK_SELDOM_MS = 120000;
 const REDIAL_AFTER_MS = 250; // all panels have the new person's tickets by then
 const PUT_OUT = 3507; // permission denied: blocked, or sent away
 const PUT_OUT_AT = "tideboard.put-out";
@@ -45,13 +46,15 @@ let answersWithPong = false;
 let lastCommand = 0;
 let saidHidden = false;
 let leads = false; // whether this tab is the one that shows its person's toasts
-let askedAt = -Infinity;
+let askedAt = -Infinity; // when a rerun was last asked for, for new tickets
+let asked = 0; // how often, since one brought some
+let pageAsks = null; // how whoever stands outside of all fragments asks
 const waitingFor = new Map(); // command id -> what to do with its reply
-const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0, person: 0 };
+const timers = { dial: 0, silence: 0, answer: 0, hidden: 0, blocked: 0, person: 0, renew: 0 };
 
 /**
  * Follow a view. `listener.changed({epoch, version, value})` is called with what is known at once, and with every newer
- * value; `listener.refused()` when the server won't take the ticket. Returns the function that ends it.
+ * value; `listener.refused()` asks for a rerun, when the server won't take a ticket. Returns the function that ends it.
  */
 export function subscribe(channel, ticket, listener) {
   let subscription = subscriptions.get(channel);
@@ -65,6 +68,7 @@ export function subscribe(channel, ticket, listener) {
       version: 0,
       value: undefined,
       wants: false,
+      wasRefused: false,
       retry: 0,
       tries: 0,
       leaving: 0,
@@ -73,11 +77,12 @@ export function subscribe(channel, ticket, listener) {
   }
   clearTimeout(subscription.leaving);
   subscription.listeners.add(listener);
-  const hasNewTicket = subscription.ticket !== ticket;
+  // Also while there is no connection: the next one asks with it.
+  if (subscription.ticket !== ticket && subscription.state === "refused") subscription.state = "new";
   subscription.ticket = ticket;
   if (subscription.value !== undefined) listener.changed(subscription);
   if (state === "idle") dial();
-  else if (isOpen() && (subscription.state === "new" || (subscription.state === "refused" && hasNewTicket))) ask(subscription);
+  else if (isOpen() && subscription.state === "new") ask(subscription);
   return () => {
     subscription.listeners.delete(listener);
     if (subscription.listeners.size === 0) {
@@ -124,12 +129,15 @@ export function retryNow() {
   if (state === "waiting" || state === "stopped") dial();
 }
 
-/** Tell whether this component may ask for a rerun that brings new tickets: one asks for all, then waits. */
-export function mayAskForTickets() {
-  const now = Date.now();
-  if (now - askedAt < ASK_AGAIN_MS) return false;
-  askedAt = now;
-  return true;
+/**
+ * Say how to ask for a rerun of the whole page. After a restart a session is new and knows no fragments: what a panel
+ * inside of one asks for is never run. Returns the function that takes it back.
+ */
+export function asksForPage(ask) {
+  pageAsks = ask;
+  return () => {
+    if (pageAsks === ask) pageAsks = null;
+  };
 }
 
 function isOpen() {
@@ -309,6 +317,8 @@ function answered(subscription, ticket, { error, subscribe }) {
   if (!error) {
     subscription.state = "joined";
     subscription.tries = 0;
+    if (subscription.wasRefused) asked = 0;
+    subscription.wasRefused = false;
     const { epoch, v, full } = subscribe.data;
     // What the server says at joining is so, even if it is "older": a restarted server counts anew.
     if (epoch !== subscription.epoch || v > subscription.version) take(subscription, epoch, v, full);
@@ -317,12 +327,34 @@ function answered(subscription, ticket, { error, subscribe }) {
     want(subscription);
   } else if (TICKET_REFUSED.has(error.code)) {
     subscription.state = "refused";
+    subscription.wasRefused = true;
     if (ticket !== subscription.ticket) ask(subscription);
-    else for (const listener of subscription.listeners) listener.refused?.();
+    else renew();
   } else {
     askLater(subscription, error.code);
   }
   settle();
+}
+
+/** Have reruns bring new tickets while any is refused. What a page asks for while it has no session is lost. */
+function renew() {
+  clearTimeout(timers.renew);
+  const refused = [...subscriptions.values()].filter((each) => each.state === "refused" && each.listeners.size > 0);
+  if (refused.length > 0) timers.renew = setTimeout(renew, askForTickets(refused));
+}
+
+/** Ask for a rerun: one for all, and the more seldom the oftener nothing came of it. Returns how long to wait then. */
+function askForTickets(refused) {
+  const restMs = askedAt + Math.min(ASK_AGAIN_MS * 2 ** asked, ASK_SELDOM_MS) - Date.now();
+  if (restMs > 0) return restMs;
+  askedAt = Date.now();
+  asked += 1;
+  if (pageAsks) pageAsks();
+  else {
+    const { listeners } = refused[Math.floor(Math.random() * refused.length)]; // one may be where it isn't heard
+    [...listeners][0]?.refused?.();
+  }
+  return Math.min(ASK_AGAIN_MS * 2 ** asked, ASK_SELDOM_MS);
 }
 
 /** Ask again, soon at first: a page that comes back with this tab is about to open what the ticket is for. */
@@ -337,9 +369,11 @@ function askLater(subscription, code) {
   }, waitMsAfter(tries));
 }
 
-/** Count as live once nothing that was asked for is outstanding. */
+/** Count as live once nothing that was asked for is outstanding, and something was given. */
 function settle() {
-  for (const subscription of subscriptions.values()) if (subscription.state === "asking") return;
+  const states = new Set();
+  for (const { state, listeners } of subscriptions.values()) if (state === "asking" || listeners.size > 0) states.add(state);
+  if (states.has("asking") || (states.size > 0 && !states.has("joined"))) return;
   if (state === "syncing") become("live");
 }
 
@@ -351,7 +385,7 @@ function pushed({ channel, pub, unsubscribe, disconnect, message }) {
   if (unsubscribe) {
     subscription.state = "new";
     if (unsubscribe.code >= 2500) ask(subscription);
-    else for (const listener of subscription.listeners) listener.refused?.();
+    else askForTickets([subscription]);
   } else if (pub) published(subscription, pub.data);
 }
 

@@ -3,7 +3,7 @@
 
 import { make } from "./dom.js";
 import { currentHold, setHold, watchHold } from "./hold.js";
-import { mayAskForTickets, subscribe } from "./link.js";
+import { subscribe } from "./link.js";
 
 const RERUN_WITHIN_MS = 10000; // then the answer is taken for lost
 const triggers = new WeakMap();
@@ -57,7 +57,7 @@ class Trigger {
         this.newest = { epoch, version };
         this.consider();
       },
-      refused: () => mayAskForTickets() && this.component.data.askForTicket?.(),
+      refused: () => this.component.data.askForTicket?.(),
     });
     leave?.();
   }
