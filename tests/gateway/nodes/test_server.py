@@ -70,12 +70,12 @@ def test_a_write_that_no_replica_has_is_never_answered_whoever_else_asks(
     replica: tuple[RedisServer, RedisServer], scripts: Scripts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """WAIT is about the connection that wrote: with another one's it would be satisfied at once."""
-    monkeypatch.setattr(module, "_REPLICAS_MS", 50)
     master, follower = replica
     link = Link.of(Settings(redis_url=master.url))
     greedy = _Greedy(tmp_path, link)
     server = Server(link, greedy)
     server.run_durably("count", ["count"], None, int, replicas=1)
+    monkeypatch.setattr(module, "_REPLICAS_MS", 50)
     follower.freeze()
     with pytest.raises(StorageError, match="Only 0 of 1 replicas have it"):
         server.run_durably("count", ["count"], None, int, replicas=1)
