@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from unittest.mock import patch
 
 import httpx
 import uvicorn
@@ -17,6 +18,8 @@ from starlette.applications import Starlette
 from realtime.config import Settings
 from realtime.gateway.facade import Gateway
 from tests.support.engines import settings_of
+
+_NO_OTHERS_MS: Final = 10
 
 
 class Served:
@@ -47,7 +50,13 @@ class Served:
 
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[Served]:
-    """Serve a gateway on a free port while the block runs."""
+    """Serve a gateway on a free port while the block runs. On Redis it is alone, so it waits for no other's copy."""
+    with patch("realtime.gateway.nodes.server.GATHER_MS", _NO_OTHERS_MS), _served(folder, settings) as one:
+        yield one
+
+
+@contextmanager
+def _served(folder: Path, settings: dict[str, Any]) -> Iterator[Served]:
     gateway = Gateway(Settings(data_dir=folder, **(settings_of(folder) | settings)))
     listener = socket.create_server(("127.0.0.1", 0))
     app = Starlette(routes=gateway.routes())
