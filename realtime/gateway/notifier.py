@@ -20,7 +20,7 @@ from realtime import metrics
 from realtime.errors import StorageError
 from realtime.gateway.judge import Judge, Verdict
 from realtime.gateway.ports import Log
-from realtime.gateway.records import Accepted, Along, Stored
+from realtime.gateway.records import Accepted, Along, ChannelRow, Stored
 from realtime.gateway.retelling import earlier_document, pages_since, remembered
 from realtime.gateway.rights import Rights
 from realtime.gateway.shelf import OWN_SOURCE
@@ -223,12 +223,24 @@ class Notifier:
             if judge.offsets.get(row.name, 0) < row.trimmed_to:
                 self._lose(judge, row.name, epoch=row.position.epoch, upto=row.trimmed_to)
             at = judge.offsets.get(row.name, 0)
-            for page in pages_since(self._log, row.name, at, upto=row.position.offset):
+            for page in pages_since(self._log, row.name, at, upto=self._upto(judge, row)):
                 if not self._goes_on:
                     return
                 self._look_back(judge, page)
                 self._judge(judge, page)
                 self._save(judge)
+
+    def _upto(self, judge: Judge, row: ChannelRow) -> int:
+        """Return up to where a channel is to be caught up.
+
+        Of documents that are remembered, as far as it is stored, be it told of or not: what was gone when they were
+        read has to be looked up, which nobody does for what comes later.
+        """
+        collection = collection_of(row.name)
+        if collection is None or not judge.watch.remembers(collection):
+            return row.position.offset
+        stored = self._log.read(row.name, limit=1, reverse=True)
+        return max([row.position.offset, *(one.offset for one in stored.publications)])
 
     def _lose(self, judge: Judge, channel: str, *, epoch: str, upto: int) -> None:
         count = upto - judge.offsets.get(channel, 0)

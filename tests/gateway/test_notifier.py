@@ -376,3 +376,21 @@ def test_what_is_over_ends_for_those_too_who_are_told_nothing_new(tmp_path: Path
         told = list(one.notifier._wanted(Verdict(((("ann",), (add, clear)),), {}, {}, ())))
     flags.close()
     assert [(users, commands) for users, commands in told if users] == [(["ann"], [clear])]
+
+
+def test_what_is_stored_but_not_told_of_yet_is_caught_up_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A document that is gone when documents are read, by an event that is heard of later, is known all the same."""
+    data = {"collection": "flights", "id": "f1"}
+    flight = {"id": "f1", "origin": "JFK", "destinationName": "Oslo", "scheduledDeparture": "2026-01-01T12:00:00Z"}
+    with place(tmp_path) as one:
+        one.meet("ann")
+        one.log.append([accepted("made", "created", data={**data, "document": flight})]).result()
+    with place(tmp_path, is_started=False) as one:
+        rows = one.log.channels()
+        one.log.append([accepted("gone", "deleted", data=data)]).result()
+        told = one.log.channels
+        lagging = iter([rows] * 3)  # once for where to begin, once for documents, once for where to go
+        monkeypatch.setattr(one.log, "channels", lambda: next(lagging, None) or told())
+        one.notifier.start()
+        one.settle(1)
+        assert set(one.inbox().rows) == {"flights cancelled JFK"}
