@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime.errors import NotHere
-from realtime.live.caster import Caster, Publish
+from realtime.live.caster import Caster
+from realtime.live.handing import Publish
 from realtime.views.registry import View
 
 
