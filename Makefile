@@ -5,7 +5,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ENVIRONMENT := sh scripts/environment.sh $(VENV)
 COVERAGE := --cov=realtime --cov-report=term:skip-covered --cov-fail-under=90
-TOGETHER := -n 3 --max-worker-restart=0 --dist loadfile --no-loadscope-reorder
+TOGETHER := -n 4 --max-worker-restart=0 --dist loadfile --no-loadscope-reorder
 # Browsers beside browsers on few cores can be too slow for a claim that is true: what failed has one more try, alone.
 ALONE := --last-failed --last-failed-no-failures none
 AGAIN := What failed beside others is tried once more, alone; what fails again has failed.
