@@ -92,7 +92,8 @@ _alone = launch.app_settings
 
 def _app_settings(data_dir: Path, *, sample: str = "off", extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Let apps and gateways that are processes of their own keep their log in the engine that everything runs on."""
-    shared = {variable_of(key): value for key, value in settings_of(data_dir).items()}
+    is_elsewhere = variable_of("redis_url") in (extra or {})  # what shares a Redis of its own shares its prefix, too
+    shared = {} if is_elsewhere else {variable_of(key): value for key, value in settings_of(data_dir).items()}
     return _alone(data_dir, sample=sample, extra={**shared, **(extra or {})})
 
 
