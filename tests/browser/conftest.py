@@ -20,7 +20,7 @@ expect.set_options(timeout=20_000)  # nothing is timed here, and other tests may
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder as needing a browser, and as running nothing of ours in the tests' own process.
 
-    The app's process counts for the coverage as ever; to trace Playwright as well would take a third of its time.
+    The app is a process of its own, which isn't traced; to trace Playwright would take a third of its time.
     """
     for item in items:
         if "browser" in item.path.parts:

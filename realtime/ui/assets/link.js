@@ -345,7 +345,8 @@ function renew() {
 
 /** Ask for a rerun: one for all, and the more seldom the oftener nothing came of it. Returns how long to wait then. */
 function askForTickets(refused) {
-  const restMs = askedAt + Math.min(ASK_AGAIN_MS * 2 ** asked, ASK_SELDOM_MS) - Date.now();
+  const waitMs = () => Math.min(ASK_AGAIN_MS * 2 ** asked, ASK_SELDOM_MS);
+  const restMs = askedAt + waitMs() - Date.now();
   if (restMs > 0) return restMs;
   askedAt = Date.now();
   asked += 1;
@@ -354,7 +355,7 @@ function askForTickets(refused) {
     const { listeners } = refused[Math.floor(Math.random() * refused.length)]; // one may be where it isn't heard
     [...listeners][0]?.refused?.();
   }
-  return Math.min(ASK_AGAIN_MS * 2 ** asked, ASK_SELDOM_MS);
+  return waitMs();
 }
 
 /** Ask again, soon at first: a page that comes back with this tab is about to open what the ticket is for. */
